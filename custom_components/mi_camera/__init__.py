@@ -1,0 +1,89 @@
+"""Mi Camera: Xiaomi cameras live in Home Assistant, and off when told so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from homeassistant.const import Platform
+from homeassistant.exceptions import ConfigEntryNotReady
+from homeassistant.helpers import config_validation as cv
+import voluptuous as vol
+
+from .cloud import PRODUCTION, CloudEndpoints
+from .const import CONF_ACCOUNT_URL, CONF_API_URL, CONF_DEVELOPER, DATA_ENDPOINTS, DOMAIN
+from .hub import Hub
+from .kill_switch import DATA_KILL_SWITCH, KillSwitch
+from .services import async_setup_services
+
+if TYPE_CHECKING:
+    from homeassistant.core import HomeAssistant
+    from homeassistant.helpers.typing import ConfigType
+
+    from .hub import MiCameraConfigEntry
+
+PLATFORMS = [Platform.CAMERA, Platform.SWITCH]
+
+CONFIG_SCHEMA = vol.Schema(
+    {
+        vol.Optional(DOMAIN, default={}): vol.Schema(
+            {
+                vol.Optional(CONF_DEVELOPER): vol.Schema(
+                    {
+                        vol.Required(CONF_ACCOUNT_URL): cv.url,
+                        vol.Required(CONF_API_URL): cv.url,
+                    }
+                )
+            }
+        )
+    },
+    extra=vol.ALLOW_EXTRA,
+)
+
+
+async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
+    """Make the gate, closed, before there is anything it could let out."""
+    hass.data[DATA_KILL_SWITCH] = KillSwitch(hass)
+    developer = config.get(DOMAIN, {}).get(CONF_DEVELOPER)
+    hass.data[DATA_ENDPOINTS] = (
+        CloudEndpoints.from_mapping(
+            {"account": developer[CONF_ACCOUNT_URL], "api": developer[CONF_API_URL]}
+        )
+        if developer
+        else PRODUCTION
+    )
+    async_setup_services(hass)
+    return True
+
+
+async def async_setup_entry(hass: HomeAssistant, entry: MiCameraConfigEntry) -> bool:
+    """Start the hub; the gate opens only if both records say so."""
+    kill_switch = hass.data[DATA_KILL_SWITCH]
+    hub = Hub(hass, entry, kill_switch, hass.data[DATA_ENDPOINTS])
+    try:
+        await hub.async_start()
+    except OSError as err:
+        raise ConfigEntryNotReady(translation_domain=DOMAIN, translation_key="no_socket") from err
+    entry.runtime_data = hub
+    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    entry.async_on_unload(entry.add_update_listener(_async_entry_changed))
+    await kill_switch.async_load(entry)
+    return True
+
+
+async def _async_entry_changed(hass: HomeAssistant, entry: MiCameraConfigEntry) -> None:
+    await entry.runtime_data.async_sync()
+
+
+async def async_unload_entry(hass: HomeAssistant, entry: MiCameraConfigEntry) -> bool:
+    """Close the gate first: unloading alone would leave streams running."""
+    hass.data[DATA_KILL_SWITCH].async_unload()
+    if not await hass.config_entries.async_unload_platforms(entry, PLATFORMS):
+        return False
+    await entry.runtime_data.async_stop()
+    return True
+
+
+async def async_remove_entry(hass: HomeAssistant, entry: MiCameraConfigEntry) -> None:
+    """Forget that pictures were allowed."""
+    if (kill_switch := hass.data.get(DATA_KILL_SWITCH)) is not None:
+        await kill_switch.async_forget()

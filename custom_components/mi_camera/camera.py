@@ -1,0 +1,186 @@
+"""The camera entities."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, override
+
+from homeassistant.components.camera import Camera, CameraEntityFeature
+from homeassistant.core import callback
+
+from .entity import MiCameraEntity
+from .live_stream import async_detach, async_end_in_background
+from .media import FeedState
+
+if TYPE_CHECKING:
+    from homeassistant.components.stream import Stream
+    from homeassistant.core import HomeAssistant
+    from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+
+    from .coordinator import CameraCoordinator
+    from .gate import Permit
+    from .hub import MiCameraConfigEntry
+
+PARALLEL_UPDATES = 0
+
+
+async def async_setup_entry(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    async_add_entities: AddConfigEntryEntitiesCallback,
+) -> None:
+    """Add an entity for each camera there is and will be."""
+
+    @callback
+    def add(coordinator: CameraCoordinator) -> None:
+        async_add_entities([MiCamera(coordinator)], config_subentry_id=coordinator.subentry_id)
+
+    entry.runtime_data.async_on_camera(add)
+
+
+class MiCamera(MiCameraEntity, Camera):
+    """A lens of a camera: live, as stills, awake or asleep.
+
+    Every way a picture can leave by this entity asks the gate, and asks again after each
+    wait. The stream belongs to one permit; a new permit gets a new stream with new
+    addresses, and the old one is never pointed elsewhere.
+    """
+
+    _attr_name = None
+    _attr_brand = "Xiaomi"
+    _attr_supported_features = CameraEntityFeature.ON_OFF | CameraEntityFeature.STREAM
+
+    def __init__(self, coordinator: CameraCoordinator) -> None:
+        """Show lens 0 of the coordinator's camera."""
+        MiCameraEntity.__init__(self, coordinator, "0")
+        Camera.__init__(self)
+        self._attr_model = coordinator.config.model
+        self._source: tuple[Permit, str] | None = None
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Follow the camera and the gate."""
+        await super().async_added_to_hass()
+        self.async_on_remove(self.hub.gate.on_close(self._cut))
+
+    @override
+    async def async_will_remove_from_hass(self) -> None:
+        """Take all addresses along when going away."""
+        self._drop_stream()
+        await super().async_will_remove_from_hass()
+
+    # -- state ----------------------------------------------------------------------------
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Available while the camera answers and pictures are allowed."""
+        return self.coordinator.reachable
+
+    @property
+    @override
+    def is_on(self) -> bool:
+        """On while the lens is awake and pictures are allowed."""
+        return self.coordinator.permit() is not None
+
+    @property
+    @override
+    def is_streaming(self) -> bool:
+        """Streaming while somebody looks."""
+        return self.coordinator.feed.state is FeedState.LIVE
+
+    @callback
+    @override
+    def _handle_coordinator_update(self) -> None:
+        """End the stream when the camera has gone or fallen asleep."""
+        if self.stream is not None and self.coordinator.permit() is None:
+            self._drop_stream()
+        super()._handle_coordinator_update()
+
+    @override
+    async def async_turn_on(self) -> None:
+        """Wake the lens."""
+        await self.coordinator.async_set_power(on=True)
+
+    @override
+    async def async_turn_off(self) -> None:
+        """Put the lens to sleep."""
+        self._drop_stream()
+        await self.coordinator.async_set_power(on=False)
+
+    # -- pictures -----------------------------------------------------------------------------
+
+    @override
+    async def stream_source(self) -> str | None:
+        """Return this epoch's address of the relay; opens nothing."""
+        return self._relay_address()
+
+    @callback
+    def _relay_address(self) -> str | None:
+        permit = self.coordinator.permit()
+        if permit is None:
+            return None
+        if self._source is None or self._source[0] != permit:
+            self._source = (permit, self.hub.relay.grant(self.coordinator.feed, permit))
+        return self._source[1]
+
+    @override
+    async def async_create_stream(self) -> Stream | None:
+        """Return the stream of the present permit, or None when there is none."""
+        permit = self.coordinator.permit()
+        if permit is None:
+            return None
+        stream = await super().async_create_stream()
+        if stream is None:
+            return None
+        if not permit.valid or stream.source != self._relay_address():
+            async_detach(stream)
+            async_end_in_background(self.hass, self.hub.entry, stream)
+            if self.stream is stream:
+                self.stream = None
+            return None
+        return stream
+
+    @override
+    async def async_camera_image(
+        self, width: int | None = None, height: int | None = None
+    ) -> bytes | None:
+        """Return a still that is live, or nothing."""
+        permit = self.coordinator.permit()
+        if permit is None:
+            return None
+        still = await self.coordinator.stills.still(permit, width, height)
+        if still is None or not permit.valid:
+            return None
+        return still.jpeg
+
+    # -- ending ---------------------------------------------------------------------------------
+
+    @callback
+    def _drop_stream(self) -> None:
+        """Make every address given out for this camera dead, and end the stream."""
+        if self._source is not None:
+            self.hub.relay.revoke(self._source[1])
+            self._source = None
+        if (stream := self.stream) is not None:
+            self.stream = None
+            self.hub.casts.remember_dead(async_detach(stream))
+            async_end_in_background(self.hass, self.hub.entry, stream)
+
+    @callback
+    def _cut(self) -> None:
+        """Follow the gate as it closes: synchronous, and complete when it returns."""
+        self._drop_stream()
+        # Two tokens are valid at a time, so two new ones make every old one dead.
+        self.async_update_token()
+        self.async_update_token()
+        self.async_write_ha_state()
+        self.hub.entry.async_create_background_task(
+            self.hass, self.async_refresh_providers(), "mi_camera refresh of WebRTC providers"
+        )
+
+    @property
+    @override
+    def extra_state_attributes(self) -> dict[str, Any] | None:
+        """Say why there is no picture when somebody looks and there is none."""
+        trouble = self.coordinator.feed.trouble
+        return {"trouble": trouble.value} if trouble is not None else None

@@ -1,0 +1,76 @@
+"""What is stored of a camera and of an account, checked on the way in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+from homeassistant.const import CONF_HOST, CONF_MODEL, CONF_NAME, CONF_REGION, CONF_TOKEN
+
+from .cloud import REGIONS, AccountSession
+
+CONF_DID = "did"
+CONF_MAC = "mac"
+CONF_ACCOUNT = "account"
+CONF_SESSION = "session"
+
+
+@dataclass(frozen=True, slots=True)
+class CameraConfig:
+    """A camera subentry. `account` is the user id of the account that lists it."""
+
+    did: str
+    name: str
+    model: str
+    host: str
+    token: str = field(repr=False)
+    mac: str | None = None
+    account: str | None = None
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> Self:
+        """Read a subentry's data.
+
+        Raises:
+            ValueError: it was damaged in storage.
+        """
+        texts = {key: data.get(key) for key in (CONF_DID, CONF_NAME, CONF_MODEL, CONF_HOST)}
+        token = data.get(CONF_TOKEN)
+        for key, text in texts.items():
+            if not isinstance(text, str) or not 0 < len(text) <= 255:
+                raise ValueError(f"a stored camera has no valid {key}")
+        if not texts[CONF_DID].isdigit():
+            raise ValueError("a stored camera has no valid did")
+        if not isinstance(token, str) or len(token) != 32:
+            raise ValueError("a stored camera has no valid token")
+        bytes.fromhex(token)
+        return cls(**texts, token=token, mac=data.get(CONF_MAC), account=data.get(CONF_ACCOUNT))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return a subentry's data."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountConfig:
+    """An account subentry. There is no password in it."""
+
+    region: str
+    session: AccountSession
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> Self:
+        """Read a subentry's data.
+
+        Raises:
+            ValueError: it was damaged in storage.
+        """
+        region, session = data.get(CONF_REGION), data.get(CONF_SESSION)
+        if region not in REGIONS or not isinstance(session, Mapping):
+            raise ValueError("a stored account is damaged")
+        return cls(region, AccountSession.from_dict(session))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return a subentry's data."""
+        return {CONF_REGION: self.region, CONF_SESSION: self.session.as_dict()}

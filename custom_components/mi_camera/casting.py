@@ -1,0 +1,409 @@
+"""A camera on a display: sessions with an address each, that can be ended alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from homeassistant.components.media_player import (
+    ATTR_MEDIA_CONTENT_ID,
+    ATTR_MEDIA_CONTENT_TYPE,
+    DOMAIN as MEDIA_PLAYER_DOMAIN,
+    SERVICE_PLAY_MEDIA,
+    MediaPlayerEntityFeature,
+    MediaPlayerState,
+)
+from homeassistant.const import (
+    ATTR_ENTITY_ID,
+    ATTR_FRIENDLY_NAME,
+    ATTR_SUPPORTED_FEATURES,
+    EVENT_STATE_CHANGED,
+    SERVICE_MEDIA_STOP,
+    SERVICE_TURN_OFF,
+    STATE_UNAVAILABLE,
+    STATE_UNKNOWN,
+)
+from homeassistant.core import Event, EventStateChangedData, State, callback
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.event import async_call_later
+from homeassistant.helpers.network import NoURLAvailableError, get_url
+
+from .const import DOMAIN, LOGGER
+from .exceptions import MiCameraError, MiCameraInputError
+from .live_stream import async_detach, async_end_in_background, async_open_hls
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+
+    from homeassistant.components.stream import Stream
+    from homeassistant.core import Context
+
+    from .coordinator import CameraCoordinator
+    from .gate import Permit
+    from .hub import Hub
+
+HLS_TYPE = "application/vnd.apple.mpegurl"
+PLAYING_TIMEOUT = 40.0
+STOP_TIMEOUT = 15.0
+MAX_SESSIONS = 32
+# Tokens of the past are remembered so that a player that was out of reach when pictures
+# were switched off is stopped as soon as it shows up with one.
+DEAD_TOKENS = 512
+SHOWING = {MediaPlayerState.PLAYING, MediaPlayerState.BUFFERING, MediaPlayerState.PAUSED}
+
+
+class EndReason(StrEnum):
+    """Why a cast session ended."""
+
+    STOPPED = "stopped"
+    DURATION = "duration"
+    SWITCHED_OFF = "switched_off"
+    CAMERA_GONE = "camera_gone"
+    REPLACED = "replaced"
+    FAILED = "failed"
+
+
+@dataclass(slots=True, eq=False)
+class CastSession:
+    """One camera on one player. Address and token are secrets of this session."""
+
+    coordinator: CameraCoordinator
+    camera: str
+    player: str
+    permit: Permit
+    source: str = field(repr=False)
+    stream: Stream = field(repr=False)
+    token: str = field(repr=False)
+    session_id: str = field(default_factory=lambda: secrets.token_hex(8))
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    ends: datetime | None = None
+    playing: bool = False
+    undo: list[Callable[[], None]] = field(default_factory=list, repr=False)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what an action answers about this session."""
+        return {
+            "session_id": self.session_id,
+            "camera": self.camera,
+            "media_player": self.player,
+            "started": self.started.isoformat(),
+            "ends": self.ends.isoformat() if self.ends else None,
+        }
+
+
+class CastSessions:
+    """All casts of a hub."""
+
+    def __init__(self, hub: Hub) -> None:
+        """Begin without sessions."""
+        self._hub = hub
+        self._hass = hub.hass
+        self._sessions: dict[str, CastSession] = {}
+        self._dead: deque[str] = deque(maxlen=DEAD_TOKENS)
+        self._stopping: set[str] = set()
+        self._unlisten: Callable[[], None] | None = None
+
+    @property
+    def sessions(self) -> Collection[CastSession]:
+        """The sessions that run now."""
+        return self._sessions.values()
+
+    # -- starting --------------------------------------------------------------------------
+
+    async def async_cast(
+        self,
+        coordinator: CameraCoordinator,
+        camera: str,
+        players: list[str],
+        duration: timedelta | None,
+        context: Context,
+    ) -> list[CastSession]:
+        """Show a camera on players and return the sessions once all of them play it.
+
+        Raises:
+            MiCameraError, MiCameraInputError: it was impossible, or a player did not
+                play it; then no session of this call is left.
+        """
+        self._check_camera(coordinator)
+        for player in players:
+            self._check_player(player)
+        if len(self._sessions) + len(players) > MAX_SESSIONS:
+            raise MiCameraError("cast_too_many", limit=str(MAX_SESSIONS))
+        try:
+            base = get_url(self._hass)
+        except NoURLAvailableError as err:
+            raise MiCameraError("cast_no_url") from err
+        outcomes = await asyncio.gather(
+            *(
+                self._async_cast_one(coordinator, camera, player, base, duration, context)
+                for player in players
+            ),
+            return_exceptions=True,
+        )
+        started = [outcome for outcome in outcomes if isinstance(outcome, CastSession)]
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                for session in started:
+                    await self.async_end(session, EndReason.FAILED)
+                raise outcome
+        return started
+
+    def _check_camera(self, coordinator: CameraCoordinator) -> Permit:
+        permit = coordinator.permit()
+        if permit is not None:
+            return permit
+        name = coordinator.config.name
+        if not self._hub.gate.is_open:
+            raise MiCameraInputError("pictures_off")
+        if not coordinator.reachable:
+            raise MiCameraError("camera_no_answer", camera=name)
+        raise MiCameraInputError("camera_asleep", camera=name)
+
+    def _check_player(self, player: str) -> State:
+        state = self._hass.states.get(player)
+        if state is None:
+            raise MiCameraInputError("player_unknown", player=player)
+        if state.state in {STATE_UNAVAILABLE, STATE_UNKNOWN}:
+            raise MiCameraError("player_unavailable", player=_name(state))
+        return state
+
+    async def _async_cast_one(
+        self,
+        coordinator: CameraCoordinator,
+        camera: str,
+        player: str,
+        base: str,
+        duration: timedelta | None,
+        context: Context,
+    ) -> CastSession:
+        for session in [one for one in self._sessions.values() if one.player == player]:
+            await self.async_end(session, EndReason.REPLACED, stop_player=False)
+        permit = self._check_camera(coordinator)
+        source = self._hub.relay.grant(coordinator.feed, permit)
+        stream, path = await async_open_hls(self._hass, source, f"cast of {camera}")
+        session = CastSession(
+            coordinator, camera, player, permit, source, stream, stream.access_token or ""
+        )
+        self._sessions[session.session_id] = session
+        if not permit.valid:
+            await self.async_end(session, EndReason.SWITCHED_OFF)
+            raise MiCameraInputError("pictures_off")
+        try:
+            async with asyncio.timeout(PLAYING_TIMEOUT):
+                await self._async_play(session, base + path, context)
+        except (HomeAssistantError, TimeoutError) as err:
+            ended = session.session_id not in self._sessions
+            await self.async_end(session, EndReason.FAILED)
+            if ended and not self._hub.gate.is_open:
+                raise MiCameraInputError("pictures_off") from err
+            state = self._hass.states.get(player)
+            raise MiCameraError(
+                "cast_not_playing", player=_name(state) if state else player
+            ) from err
+        except BaseException:
+            await self.async_end(session, EndReason.FAILED)
+            raise
+        self._watch(session, duration)
+        return session
+
+    async def _async_play(self, session: CastSession, url: str, context: Context) -> None:
+        """Tell the player, and wait until it reports playing this session's address."""
+        playing = asyncio.Event()
+
+        @callback
+        def changed(event: Event[EventStateChangedData]) -> None:
+            state = event.data["new_state"]
+            if session.session_id not in self._sessions or _plays(state, session.token):
+                playing.set()
+
+        session.undo.append(
+            self._hass.bus.async_listen(
+                EVENT_STATE_CHANGED,
+                changed,
+                event_filter=callback(lambda data: data["entity_id"] == session.player),
+            )
+        )
+        await self._hass.services.async_call(
+            MEDIA_PLAYER_DOMAIN,
+            SERVICE_PLAY_MEDIA,
+            {
+                ATTR_ENTITY_ID: session.player,
+                ATTR_MEDIA_CONTENT_ID: url,
+                ATTR_MEDIA_CONTENT_TYPE: HLS_TYPE,
+            },
+            blocking=True,
+            context=context,
+        )
+        if not _plays(self._hass.states.get(session.player), session.token):
+            await playing.wait()
+        if session.session_id not in self._sessions:
+            raise MiCameraInputError("pictures_off")
+        session.playing = True
+
+    @callback
+    def _watch(self, session: CastSession, duration: timedelta | None) -> None:
+        """End the session with its time, its camera, or when the player leaves it."""
+
+        @callback
+        def player_changed(event: Event[EventStateChangedData]) -> None:
+            if not _shows(event.data["new_state"], {session.token}):
+                self._end_soon(session, EndReason.REPLACED)
+
+        @callback
+        def camera_changed() -> None:
+            if session.coordinator.permit() is None:
+                self._end_soon(session, EndReason.CAMERA_GONE)
+
+        session.undo.append(
+            self._hass.bus.async_listen(
+                EVENT_STATE_CHANGED,
+                player_changed,
+                event_filter=callback(lambda data: data["entity_id"] == session.player),
+            )
+        )
+        session.undo.append(session.coordinator.async_add_listener(camera_changed))
+        if duration is not None:
+
+            @callback
+            def over(_now: datetime) -> None:
+                self._end_soon(session, EndReason.DURATION)
+
+            session.ends = datetime.now(UTC) + duration
+            session.undo.append(async_call_later(self._hass, duration, over))
+
+    # -- ending ----------------------------------------------------------------------------
+
+    @callback
+    def _cut_session(self, session: CastSession) -> None:
+        """Make the session's addresses dead, synchronously."""
+        self._sessions.pop(session.session_id, None)
+        for undo in session.undo:
+            undo()
+        session.undo.clear()
+        self._hub.relay.revoke(session.source)
+        async_detach(session.stream)
+        self.remember_dead(session.token)
+        async_end_in_background(self._hass, self._hub.entry, session.stream)
+
+    @callback
+    def _end_soon(self, session: CastSession, reason: EndReason) -> None:
+        self._hub.entry.async_create_background_task(
+            self._hass, self.async_end(session, reason), f"{DOMAIN} end of a cast"
+        )
+
+    async def async_end(
+        self, session: CastSession, reason: EndReason, *, stop_player: bool = True
+    ) -> None:
+        """End one session; the player goes idle unless it shows something else by now."""
+        if session.session_id not in self._sessions:
+            return
+        LOGGER.debug("Cast of %s on %s ends: %s", session.camera, session.player, reason)
+        self._cut_session(session)
+        if stop_player:
+            await self._async_stop_player(session.player, {session.token})
+
+    async def async_end_all(
+        self, cameras: Collection[str] | None, players: Collection[str] | None
+    ) -> list[CastSession]:
+        """End the sessions of these cameras and players (None: of all) and return them."""
+        chosen = [
+            session
+            for session in self._sessions.values()
+            if (cameras is None or session.camera in cameras)
+            and (players is None or session.player in players)
+        ]
+        await asyncio.gather(*(self.async_end(one, EndReason.STOPPED) for one in chosen))
+        return chosen
+
+    @callback
+    def cut(self) -> None:
+        """Make all sessions' addresses dead, synchronously; players are stopped after."""
+        for session in tuple(self._sessions.values()):
+            self._cut_session(session)
+
+    @callback
+    def remember_dead(self, token: str | None) -> None:
+        """Note that whoever still shows this token must be stopped."""
+        if token:
+            self._dead.append(token)
+            if self._unlisten is None:
+                self._unlisten = self._hass.bus.async_listen(
+                    EVENT_STATE_CHANGED,
+                    self._player_changed,
+                    event_filter=callback(
+                        lambda data: data["entity_id"].startswith("media_player.")
+                    ),
+                )
+
+    async def async_clean_up(self) -> None:
+        """Stop every player, known or not, that shows an address that is dead."""
+        dead = set(self._dead)
+        players = [
+            state.entity_id
+            for state in self._hass.states.async_all(MEDIA_PLAYER_DOMAIN)
+            if _shows(state, dead)
+        ]
+        await asyncio.gather(*(self._async_stop_player(player, dead) for player in players))
+
+    async def async_stop(self) -> None:
+        """End everything, as the hub is being unloaded."""
+        self.cut()
+        await self.async_clean_up()
+        if self._unlisten is not None:
+            self._unlisten()
+            self._unlisten = None
+
+    @callback
+    def _player_changed(self, event: Event[EventStateChangedData]) -> None:
+        state = event.data["new_state"]
+        dead = set(self._dead)
+        if _shows(state, dead):
+            assert state is not None
+            self._hub.entry.async_create_background_task(
+                self._hass,
+                self._async_stop_player(state.entity_id, dead),
+                f"{DOMAIN} stop of a player with a dead address",
+            )
+
+    async def _async_stop_player(self, player: str, tokens: Collection[str]) -> None:
+        """Stop a player, unless it shows something that is not one of `tokens`."""
+        state = self._hass.states.get(player)
+        if player in self._stopping or not _shows(state, tokens):
+            return
+        assert state is not None
+        features = state.attributes.get(ATTR_SUPPORTED_FEATURES, 0)
+        service = (
+            SERVICE_TURN_OFF if features & MediaPlayerEntityFeature.TURN_OFF else SERVICE_MEDIA_STOP
+        )
+        self._stopping.add(player)
+        try:
+            async with asyncio.timeout(STOP_TIMEOUT):
+                await self._hass.services.async_call(
+                    MEDIA_PLAYER_DOMAIN, service, {ATTR_ENTITY_ID: player}, blocking=True
+                )
+        except (HomeAssistantError, TimeoutError) as err:
+            LOGGER.warning("%s could not be stopped: %s", player, err)
+        finally:
+            self._stopping.discard(player)
+
+
+def _name(state: State) -> str:
+    name = state.attributes.get(ATTR_FRIENDLY_NAME)
+    return name if isinstance(name, str) else state.entity_id
+
+
+def _shows(state: State | None, tokens: Collection[str]) -> bool:
+    """Whether a player has one of our addresses on its screen, frozen or not."""
+    if state is None or state.state not in SHOWING:
+        return False
+    content = state.attributes.get(ATTR_MEDIA_CONTENT_ID)
+    return isinstance(content, str) and any(f"/{token}/" in content for token in tokens)
+
+
+def _plays(state: State | None, token: str) -> bool:
+    return state is not None and state.state == MediaPlayerState.PLAYING and _shows(state, {token})

@@ -1,0 +1,32 @@
+"""Xiaomi account: log-in, device list, keys for MISS sessions, requests through the cloud."""
+
+from .account import XiaomiAccount
+from .devices import CloudDevice, MissVendor
+from .endpoints import PRODUCTION, REGIONS, CloudEndpoints
+from .errors import (
+    CaptchaRequired,
+    CloudApiError,
+    CloudError,
+    CloudUnavailable,
+    InvalidCredentials,
+    SessionExpired,
+    VerificationRequired,
+)
+from .session import AccountSession
+
+__all__ = [
+    "PRODUCTION",
+    "REGIONS",
+    "AccountSession",
+    "CaptchaRequired",
+    "CloudApiError",
+    "CloudDevice",
+    "CloudEndpoints",
+    "CloudError",
+    "CloudUnavailable",
+    "InvalidCredentials",
+    "MissVendor",
+    "SessionExpired",
+    "VerificationRequired",
+    "XiaomiAccount",
+]

@@ -1,0 +1,80 @@
+"""Where the cloud is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Self
+
+from yarl import URL
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+REGIONS: Final = ("cn", "de", "i2", "ru", "sg", "us")
+_XIAOMI: Final = (".mi.com", ".xiaomi.com")
+
+
+@dataclass(frozen=True, slots=True)
+class CloudEndpoints:
+    """Base URLs, without a slash at the end."""
+
+    account: str
+    """The account service; `/pass/serviceLogin` follows."""
+    api: Mapping[str, str]
+    """The device API by region; ends in `/app`, which a request's signature leaves out."""
+
+    @classmethod
+    def from_mapping(cls, data: Mapping[str, object]) -> Self:
+        """Endpoints of another cloud, for development: `account` and `api`, one for all regions.
+
+        An `api` without a path gets `/app`. Raises `ValueError`.
+        """
+        account, api = _base(data.get("account")), _base(data.get("api"))
+        if api.path == "/":
+            api /= "app"
+        return cls(
+            str(account).rstrip("/"),
+            MappingProxyType(dict.fromkeys(REGIONS, str(api).rstrip("/"))),
+        )
+
+    def trusted(self, text: str) -> URL | None:
+        """Parse a URL the account service names as the next step, None if it leads elsewhere.
+
+        Next steps hold what the session is made of, so they go to Xiaomi by https, or to the
+        very server that named them.
+        """
+        try:
+            url = URL(text, encoded=True)
+            origin = url.origin()
+        except ValueError:
+            return None
+        if origin in {URL(self.account).origin(), *(URL(u).origin() for u in self.api.values())}:
+            return url
+        host = url.host or ""
+        if url.scheme == "https" and url.port == 443 and host.endswith(_XIAOMI):
+            return url
+        return None
+
+
+def _base(value: object) -> URL:
+    if not isinstance(value, str) or len(value) > 255:
+        raise ValueError("a cloud address is missing")
+    url = URL(value)
+    if url.scheme not in {"http", "https"} or not url.host or url.user or url.password:
+        raise ValueError("a cloud address is not an http URL")
+    if url.query_string or url.fragment:
+        raise ValueError("a cloud address has no query")
+    return url
+
+
+PRODUCTION: Final = CloudEndpoints(
+    account="https://account.xiaomi.com",
+    api=MappingProxyType(
+        {
+            region: f"https://{'' if region == 'cn' else f'{region}.'}api.io.mi.com/app"
+            for region in REGIONS
+        }
+    ),
+)
+"""Public protocol notes, the same in several clients."""

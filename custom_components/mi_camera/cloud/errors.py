@@ -1,0 +1,59 @@
+"""Everything that may go wrong with the Xiaomi cloud."""
+
+from __future__ import annotations
+
+from typing import Final
+
+MESSAGE_LIMIT: Final = 120
+
+
+class CloudError(Exception):
+    """Base of all errors of this package; the text never holds a secret or a URL."""
+
+
+class CloudUnavailable(CloudError):  # noqa: N818
+    """No usable answer: no connection, time-out, a server error, or rubbish. Try again later."""
+
+
+class InvalidCredentials(CloudError):  # noqa: N818
+    """User name or password is wrong."""
+
+
+class CaptchaRequired(CloudError):  # noqa: N818
+    """The log-in wants a captcha solved first."""
+
+    def __init__(self, url: str | None = None) -> None:
+        """Keep the picture's address, which is not part of the text."""
+        super().__init__("the account asks for a captcha")
+        self.url = url
+
+
+class VerificationRequired(CloudError):  # noqa: N818
+    """The log-in wants a code sent by e-mail or text message (second factor)."""
+
+    def __init__(self, url: str | None = None) -> None:
+        """Keep the page where the user can get the code, which is not part of the text."""
+        super().__init__("the account asks for a verification code")
+        self.url = url
+
+
+class SessionExpired(CloudError):  # noqa: N818
+    """Only a new log-in by the user helps."""
+
+    def __init__(self) -> None:
+        """Take no more: there is nothing to tell."""
+        super().__init__("the account's session has expired")
+
+
+class CloudApiError(CloudError):
+    """The cloud understood the request and refused it.
+
+    `code`: its last three digits say 001 device, 003 property unknown, 011 device offline,
+    and so on (public protocol notes); `message` is the cloud's own text, printable and short.
+    """
+
+    def __init__(self, code: int, message: str = "") -> None:
+        """Keep the code, and of the message what is fit to be shown."""
+        self.code = code
+        self.message = "".join(c for c in message if c.isprintable())[:MESSAGE_LIMIT]
+        super().__init__(f"cloud error {code} {self.message}".rstrip())

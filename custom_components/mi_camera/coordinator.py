@@ -1,0 +1,150 @@
+"""One camera: its state by miio, and its feed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, override
+
+from homeassistant.core import callback
+from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
+
+from .const import DOMAIN, LOGGER
+from .device import CameraDevice, CameraStatus, MiioError, MiioTimeout, MiioWrongDevice
+from .exceptions import translated
+from .media import Feed, MissUpstream, Source, StillMaker
+from .miss import MissKeys
+
+if TYPE_CHECKING:
+    from homeassistant.core import HomeAssistant
+
+    from .camera_config import CameraConfig
+    from .gate import Permit
+    from .hub import Hub
+
+POLL_INTERVAL = timedelta(seconds=30)
+
+
+class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
+    """Polls one camera while the gate is open, and owns its feed and stills."""
+
+    def __init__(
+        self, hass: HomeAssistant, hub: Hub, subentry_id: str, config: CameraConfig
+    ) -> None:
+        """Make a coordinator; nothing is sent yet."""
+        super().__init__(
+            hass,
+            LOGGER,
+            config_entry=hub.entry,
+            name=config.name,
+            update_interval=POLL_INTERVAL,
+            always_update=False,
+        )
+        self.hub = hub
+        self.subentry_id = subentry_id
+        self.config = config
+        self.firmware: str | None = None
+        self.device = self._make_device()
+        self._upstream = MissUpstream(Source(config.did), lambda: self.config.host, self._keys)
+        self.feed = Feed(
+            self._upstream.source,
+            self._upstream.connect,
+            on_change=self.async_update_listeners,
+        )
+        self.stills = StillMaker(self.feed)
+        self.last_update_success = False
+
+    def _make_device(self) -> CameraDevice:
+        return CameraDevice(
+            self.hub.miio,
+            self.config.host,
+            bytes.fromhex(self.config.token),
+            self.config.model,
+            did=int(self.config.did),
+        )
+
+    async def _keys(self, *, fresh: bool) -> MissKeys:
+        return await self.hub.async_miss_keys(self.config, fresh=fresh)
+
+    # -- life ----------------------------------------------------------------------------
+
+    @callback
+    def async_start(self) -> None:
+        """Ask the camera in the background, so that an absent one delays nobody."""
+        if self.hub.gate.is_open:
+            self.hub.entry.async_create_background_task(
+                self.hass, self.async_refresh(), f"{DOMAIN} first poll {self.config.did}"
+            )
+
+    async def async_stop(self) -> None:
+        """Stop polling and end the feed."""
+        await self.async_shutdown()
+        self.stills.forget()
+        await self.feed.close()
+
+    async def async_reconfigure(self, config: CameraConfig) -> None:
+        """Take a new address, token or name."""
+        await self.feed.close()
+        self.stills.forget()
+        self.config = config
+        self.device = self._make_device()
+        self.async_start()
+
+    @callback
+    def cut(self) -> None:
+        """End the feed and forget its pictures, synchronously."""
+        self.stills.forget()
+        self.feed.cut()
+
+    @callback
+    def async_gate_changed(self) -> None:
+        """Follow the gate: nothing is asked of a camera while it is closed."""
+        if self.hub.gate.is_open:
+            self.async_start()
+        self.async_update_listeners()
+
+    # -- state -----------------------------------------------------------------------------
+
+    @override
+    async def _async_update_data(self) -> CameraStatus:
+        if not self.hub.gate.is_open:
+            raise UpdateFailed(translation_domain=DOMAIN, translation_key="pictures_off")
+        try:
+            if self.firmware is None:
+                info = await self.device.info()
+                self.firmware = info.firmware
+            return await self.device.status()
+        except MiioError as err:
+            if isinstance(err, MiioWrongDevice | MiioTimeout):
+                # It may be another camera, or the same one restarted: look again.
+                self.firmware = None
+            error = translated(err, self.config.name)
+            raise UpdateFailed(
+                translation_domain=DOMAIN,
+                translation_key=error.translation_key,
+                translation_placeholders=error.translation_placeholders,
+            ) from err
+
+    @property
+    def reachable(self) -> bool:
+        """Whether the camera answered the last time and may be shown."""
+        return self.hub.gate.is_open and self.last_update_success
+
+    async def async_set_power(self, *, on: bool) -> None:
+        """Wake the lens or put it to sleep.
+
+        Raises:
+            MiCameraError: the camera did not do it.
+        """
+        try:
+            await self.device.set_power(on)
+        except MiioError as err:
+            raise translated(err, self.config.name) from err
+        if not on:
+            self.cut()
+        await self.async_refresh()
+
+    def permit(self) -> Permit | None:
+        """Leave to show pictures now: gate open, camera there and awake."""
+        if self.data is None or not self.reachable or not self.data.power:
+            return None
+        return self.hub.gate.permit()

@@ -1,0 +1,175 @@
+"""A camera's miio side: who it is, whether its lens is awake, its settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+import re
+from typing import TYPE_CHECKING, Final
+
+from .endpoint import METHOD_UNKNOWN
+from .errors import MiioBadReply, MiioDeviceError, MiioUnsupported
+from .legacy import LegacyCamera
+from .miot import NO_SUCH, MiotReading, Scalar, item_error, read_properties, write_properties
+from .miot_names import MODELS, POWER, names_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from .endpoint import MiioEndpoint
+    from .packet import JsonValue
+
+LEGACY_POWER: Final = "power"
+_MODEL: Final = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+){1,3}", re.ASCII)
+_MAC: Final = re.compile(r"([0-9A-Fa-f]{2})[:-]?" * 5 + r"([0-9A-Fa-f]{2})", re.ASCII)
+MAX_TEXT: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceInfo:
+    """What a device says of itself (`miIO.info`)."""
+
+    did: int
+    """As given to `CameraDevice`, else the low 32 bits its hello told."""
+    model: str
+    firmware: str | None
+    hardware: str | None
+    mac: str | None
+    """Upper-case, with colons."""
+
+
+@dataclass(frozen=True, slots=True)
+class CameraStatus:
+    """A camera's settings at one time."""
+
+    power: bool
+    """False: the lens sleeps; the camera stays reachable and sends no picture."""
+    properties: Mapping[str, Scalar]
+    """By python-miio's name on older models, else by MIoT name ("service:property")."""
+
+
+class CameraDevice:
+    """One camera at one address.
+
+    `did`, when given, is checked against every hello: `MiioWrongDevice` when another device
+    answers at this address. All methods raise `MiioError`.
+    """
+
+    def __init__(
+        self,
+        endpoint: MiioEndpoint,
+        host: str,
+        token: bytes,
+        model: str,
+        *,
+        did: int | None = None,
+        timeout: float = 3.0,
+        attempts: int = 2,
+    ) -> None:
+        """Describe the camera; nothing is sent yet. See `MiioEndpoint.request` for the bounds."""
+        self.host = host
+        self.model = model
+        self.did = did
+        self._endpoint = endpoint
+        self._token = token
+        self._timeout = timeout
+        self._attempts = attempts
+        self._names = names_for(model)
+        self._legacy = LegacyCamera(
+            endpoint, host, token, model, did=did, timeout=timeout, attempts=attempts
+        )
+        self._speaks_legacy: bool | None = None if model not in MODELS else False
+        self._power_seen = False
+
+    async def info(self) -> DeviceInfo:
+        """Who the device is, said with its token."""
+        result = await self._call("miIO.info", [])
+        if not isinstance(result, dict):
+            raise MiioBadReply("miIO.info is not an object")
+        model = _text(result.get("model"))
+        if model is None or not _MODEL.fullmatch(model):
+            raise MiioBadReply("miIO.info names no model")
+        did = self.did
+        if did is None:
+            did = (await self._endpoint.hello(self.host, self._timeout)).did
+        return DeviceInfo(
+            did=did,
+            model=model,
+            firmware=_text(result.get("fw_ver")),
+            hardware=_text(result.get("hw_ver")),
+            mac=_mac(result.get("mac")),
+        )
+
+    async def status(self) -> CameraStatus:
+        """Power and every setting known by name; `MiioUnsupported` when there is no power."""
+        if not self._is_legacy():
+            try:
+                return self._miot_status(await read_properties(self._call, self._names))
+            except MiioUnsupported as err:
+                if not self._may_be_legacy(err):
+                    raise
+        values = await self._legacy.status()
+        power = values.get(LEGACY_POWER)
+        if not isinstance(power, bool):
+            raise MiioUnsupported(NO_SUCH, LEGACY_POWER)
+        self._speaks_legacy = True
+        return CameraStatus(power, values)
+
+    async def set_power(self, on: bool) -> None:
+        """Wake the lens or put it to sleep."""
+        if not self._is_legacy() and not self._power_seen and self.model not in MODELS:
+            # Nobody described this model: read before writing to a number.
+            await self.status()
+        if self._is_legacy():
+            await self._legacy.set_power(on)
+        else:
+            await self.set_properties({POWER: on})
+
+    async def get_properties(self, names: Iterable[str]) -> Mapping[str, Scalar]:
+        """Values of MIoT properties by name; names this device does not have are left out."""
+        known = {name: self._names[name] for name in names if name in self._names}
+        return (await read_properties(self._call, known)).values
+
+    async def set_properties(self, values: Mapping[str, Scalar]) -> None:
+        """Set MIoT properties by name; `MiioUnsupported` for a name the model does not have."""
+        await write_properties(self._call, self._names, values)
+
+    def _is_legacy(self) -> bool:
+        if self._speaks_legacy is None:
+            return self.model in self._endpoint.library.legacy_models
+        return self._speaks_legacy
+
+    def _may_be_legacy(self, err: MiioDeviceError) -> bool:
+        """Whether a model nobody described refused MIoT as a whole."""
+        return self._speaks_legacy is None and err.code == METHOD_UNKNOWN
+
+    def _miot_status(self, reading: MiotReading) -> CameraStatus:
+        power = reading.values.get(POWER)
+        if power is None:
+            raise item_error(reading.codes[POWER], POWER)
+        if power not in {0, 1}:
+            raise MiioBadReply("power is neither on nor off")
+        self._power_seen = True
+        return CameraStatus(bool(power), reading.values)
+
+    async def _call(self, method: str, params: JsonValue) -> JsonValue:
+        return await self._endpoint.request(
+            self.host,
+            self._token,
+            method,
+            params,
+            timeout=self._timeout,
+            attempts=self._attempts,
+            did=self.did,
+        )
+
+
+def _text(value: JsonValue) -> str | None:
+    """Short printable text of a device, None for anything else."""
+    if isinstance(value, str) and 0 < len(value) <= MAX_TEXT and value.isprintable():
+        return value
+    return None
+
+
+def _mac(value: JsonValue) -> str | None:
+    match = _MAC.fullmatch(value) if isinstance(value, str) else None
+    return ":".join(match.groups()).upper() if match else None

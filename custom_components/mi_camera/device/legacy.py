@@ -1,0 +1,168 @@
+"""Older cameras, through python-miio's ChuangmiCamera over our endpoint.
+
+The class is synchronous: its methods run in an executor thread, and what they send goes back
+to the event loop through `ProtocolBridge`, so that no blocking socket is ever opened.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import CancelledError, Future
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+from .errors import MiioBadReply, MiioClosed, MiioTimeout
+from .miot import MAX_TEXT, Scalar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from .endpoint import MiioEndpoint
+    from .packet import JsonValue
+
+CALL_LIMIT: Final = 60.0
+"""Seconds after which a thread stops waiting for the event loop, whatever happened to it."""
+_WRONG_SHAPE: Final = (TypeError, KeyError, IndexError, AttributeError)
+
+
+class ProtocolBridge:
+    """Stands in for python-miio's MiIOProtocol during one call, in an executor thread."""
+
+    def __init__(
+        self,
+        endpoint: MiioEndpoint,
+        host: str,
+        token: bytes,
+        *,
+        did: int | None,
+        timeout: float,
+        attempts: int,
+    ) -> None:
+        """Send to `host` with `token`; make it on the event loop."""
+        self.raw_id = 0
+        self._device_id = b""  # python-miio's Device looks at it
+        self._endpoint = endpoint
+        self._host = host
+        self._token = token
+        self._did = did
+        self._timeout = timeout
+        self._attempts = attempts
+        self._loop = asyncio.get_running_loop()
+        self._cancelled = threading.Event()
+        self._running: Future[Any] | None = None
+
+    def send(
+        self,
+        command: str,
+        parameters: JsonValue = None,
+        retry_count: int = 3,
+        *,
+        extra_parameters: dict[str, JsonValue] | None = None,
+    ) -> JsonValue:
+        """Call a method, as MiIOProtocol.send; raises `MiioError` instead."""
+        return self._wait(
+            self._endpoint.request(
+                self._host,
+                self._token,
+                command,
+                [] if parameters is None else parameters,
+                timeout=self._timeout,
+                attempts=min(self._attempts, retry_count + 1),
+                did=self._did,
+                extra=extra_parameters,
+            )
+        )
+
+    def send_handshake(self, *, retry_count: int = 3) -> object:
+        """Say hello, as MiIOProtocol.send_handshake."""
+        del retry_count  # one hello is already sent several times
+        hello = self._wait(self._endpoint.hello(self._host, self._timeout))
+        self._device_id = hello.did.to_bytes(4)
+        return hello
+
+    def cancel(self) -> None:
+        """Let the waiting thread go, and refuse whatever it sends next."""
+        self._cancelled.set()
+        if self._running is not None:
+            self._running.cancel()
+
+    def _wait[T](self, work: Coroutine[Any, Any, T]) -> T:
+        if self._cancelled.is_set() or self._loop.is_closed():
+            work.close()
+            raise MiioClosed
+        self._running = future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        if self._cancelled.is_set():
+            future.cancel()
+        try:
+            return future.result(CALL_LIMIT)
+        except CancelledError:
+            raise MiioClosed from None
+        except TimeoutError:
+            future.cancel()
+            raise MiioTimeout(self._host, answered_hello=True) from None
+
+
+class LegacyCamera:
+    """The calls we make on python-miio's ChuangmiCamera, awaitable."""
+
+    def __init__(
+        self,
+        endpoint: MiioEndpoint,
+        host: str,
+        token: bytes,
+        model: str,
+        *,
+        did: int | None,
+        timeout: float,
+        attempts: int,
+    ) -> None:
+        """Talk to the camera at `host`; see `MiioEndpoint.request` for the bounds."""
+        self._endpoint = endpoint
+        self._model = model
+        self._bridge: Callable[[], ProtocolBridge] = lambda: ProtocolBridge(
+            endpoint, host, token, did=did, timeout=timeout, attempts=attempts
+        )
+
+    async def status(self) -> dict[str, Scalar]:
+        """Properties by python-miio's names: on/off as bool, numeric text as int.
+
+        A property the device leaves empty is left out.
+        """
+        data = await self._run(lambda camera: camera.status().data)
+        return {
+            str(name): value for name, raw in data.items() if (value := _value(raw)) is not None
+        }
+
+    async def set_power(self, on: bool) -> None:
+        """Wake the lens or put it to sleep."""
+        await self._run(lambda camera: camera.on() if on else camera.off())
+
+    async def _run(self, method: Callable[[Any], Any]) -> Any:
+        library = self._endpoint.library
+        # What the class makes of a result that has not the form it expects.
+        malformed: tuple[type[Exception], ...] = (*library.errors, *_WRONG_SHAPE)
+        bridge = self._bridge()
+        # Not by its constructor: that one builds a MiIOProtocol of its own, and keeps the
+        # token where repr shows it.
+        camera: Any = object.__new__(library.camera)
+        camera.ip = camera.token = camera._info = None
+        camera._model = self._model
+        camera._protocol = bridge
+        try:
+            return await asyncio.get_running_loop().run_in_executor(None, method, camera)
+        except asyncio.CancelledError:
+            bridge.cancel()
+            raise
+        except malformed:
+            raise MiioBadReply("the reply does not have the expected form") from None
+
+
+def _value(raw: object) -> Scalar | None:
+    match raw:
+        case "on" | "off":
+            return raw == "on"
+        case bool() | int():
+            return raw
+        case str() if raw and len(raw) <= MAX_TEXT:
+            return int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 10 else raw
+    return None

@@ -1,0 +1,45 @@
+"""What all entities of a camera have in common."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, override
+
+from homeassistant.helpers.device_registry import CONNECTION_NETWORK_MAC, DeviceInfo
+from homeassistant.helpers.update_coordinator import CoordinatorEntity
+
+from .const import DOMAIN
+from .coordinator import CameraCoordinator
+
+if TYPE_CHECKING:
+    from .hub import Hub
+
+
+class MiCameraEntity(CoordinatorEntity[CameraCoordinator]):
+    """An entity of one camera; its unique id begins with the camera's did."""
+
+    _attr_has_entity_name = True
+
+    def __init__(self, coordinator: CameraCoordinator, key: str) -> None:
+        """Belong to the device of the coordinator's camera."""
+        super().__init__(coordinator)
+        config = coordinator.config
+        self._attr_unique_id = f"{config.did}-{key}"
+        self._attr_device_info = DeviceInfo(
+            identifiers={(DOMAIN, config.did)},
+            connections={(CONNECTION_NETWORK_MAC, config.mac)} if config.mac else set(),
+            manufacturer="Xiaomi",
+            model=config.model,
+            name=config.name,
+            via_device=coordinator.hub.device_identifier,
+        )
+
+    @property
+    def hub(self) -> Hub:
+        """The hub this camera belongs to."""
+        return self.coordinator.hub
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Available while the camera answers and pictures are allowed."""
+        return self.coordinator.reachable

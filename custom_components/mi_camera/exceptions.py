@@ -1,0 +1,44 @@
+"""Errors of the layers below, as Home Assistant shows them."""
+
+from __future__ import annotations
+
+from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
+
+from .cloud import CloudError, CloudUnavailable
+from .const import DOMAIN
+from .device import MiioDeviceError, MiioError, MiioTimeout, MiioWrongDevice
+
+
+class MiCameraError(HomeAssistantError):
+    """Something could not be done; the message is translated."""
+
+    def __init__(self, key: str, **placeholders: str) -> None:
+        """Take the translation key and what it mentions."""
+        super().__init__(
+            translation_domain=DOMAIN, translation_key=key, translation_placeholders=placeholders
+        )
+
+
+class MiCameraInputError(ServiceValidationError):
+    """The caller asked for something impossible; the message is translated."""
+
+    def __init__(self, key: str, **placeholders: str) -> None:
+        """Take the translation key and what it mentions."""
+        super().__init__(
+            translation_domain=DOMAIN, translation_key=key, translation_placeholders=placeholders
+        )
+
+
+def translated(err: MiioError | CloudError, camera: str) -> MiCameraError:
+    """Return the error to show for a failed command to `camera` (its name)."""
+    match err:
+        case MiioTimeout():
+            return MiCameraError("camera_no_answer", camera=camera)
+        case MiioWrongDevice():
+            return MiCameraError("camera_other_device", camera=camera)
+        case MiioDeviceError():
+            return MiCameraError("camera_refused", camera=camera, code=str(err.code))
+        case CloudUnavailable():
+            return MiCameraError("cloud_unavailable")
+        case _:
+            return MiCameraError("camera_failed", camera=camera)

@@ -1,0 +1,136 @@
+"""Forms and subentries that the flows of the hub, accounts and cameras share."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+from homeassistant.config_entries import ConfigSubentry, ConfigSubentryData
+from homeassistant.const import (
+    CONF_HOST,
+    CONF_NAME,
+    CONF_PASSWORD,
+    CONF_REGION,
+    CONF_TOKEN,
+    CONF_USERNAME,
+)
+from homeassistant.helpers.selector import (
+    SelectOptionDict,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
+    TextSelector,
+    TextSelectorConfig,
+    TextSelectorType,
+)
+import voluptuous as vol
+
+from .cloud import PRODUCTION, REGIONS
+from .const import DATA_ENDPOINTS, SUBENTRY_ACCOUNT, SUBENTRY_CAMERA
+from .sign_in import camera_from_cloud
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from homeassistant.config_entries import ConfigEntry
+    from homeassistant.core import HomeAssistant
+
+    from .camera_config import CameraConfig
+    from .cloud import CloudDevice, CloudEndpoints
+    from .sign_in import SignedIn
+
+CONF_CAMERAS = "cameras"
+
+TEXT = TextSelector()
+SECRET = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD))
+REGION = SelectSelector(
+    SelectSelectorConfig(
+        options=list(REGIONS), translation_key="region", mode=SelectSelectorMode.DROPDOWN
+    )
+)
+ACCOUNT_SCHEMA = vol.Schema(
+    {
+        vol.Required(CONF_USERNAME): TEXT,
+        vol.Required(CONF_PASSWORD): SECRET,
+        vol.Required(CONF_REGION, default="de"): REGION,
+    }
+)
+PASSWORD_SCHEMA = vol.Schema(
+    {vol.Required(CONF_USERNAME): TEXT, vol.Required(CONF_PASSWORD): SECRET}
+)
+ADDRESS_SCHEMA = vol.Schema(
+    {vol.Required(CONF_HOST): TEXT, vol.Required(CONF_TOKEN): SECRET, vol.Optional(CONF_NAME): TEXT}
+)
+RECONFIGURE_SCHEMA = vol.Schema({vol.Required(CONF_HOST): TEXT, vol.Required(CONF_TOKEN): SECRET})
+
+
+def cameras_schema(cameras: Mapping[str, CameraConfig]) -> vol.Schema:
+    """Return the form to choose among cameras, all chosen at first."""
+    options = [
+        SelectOptionDict(value=did, label=f"{camera.name} ({camera.model}, {camera.host})")
+        for did, camera in cameras.items()
+    ]
+    return vol.Schema(
+        {
+            vol.Required(CONF_CAMERAS, default=list(cameras)): SelectSelector(
+                SelectSelectorConfig(options=options, multiple=True, mode=SelectSelectorMode.LIST)
+            )
+        }
+    )
+
+
+def endpoints(hass: HomeAssistant) -> CloudEndpoints:
+    """Return where the cloud is, also before the integration has been set up."""
+    return hass.data.get(DATA_ENDPOINTS, PRODUCTION)
+
+
+def usable(
+    cameras: tuple[CloudDevice, ...], account: str, known: set[str]
+) -> dict[str, CameraConfig]:
+    """Return the cameras that can be added, by did."""
+    found = (camera_from_cloud(device, account) for device in cameras)
+    return {camera.did: camera for camera in found if camera and camera.did not in known}
+
+
+def account_data(signed_in: SignedIn, username: str) -> ConfigSubentryData:
+    """Return the subentry of an account that was just signed in to."""
+    return ConfigSubentryData(
+        data=signed_in.config.as_dict(),
+        subentry_type=SUBENTRY_ACCOUNT,
+        title=username,
+        unique_id=signed_in.config.session.user_id,
+    )
+
+
+def camera_data(camera: CameraConfig) -> ConfigSubentryData:
+    """Return the subentry of a camera."""
+    return ConfigSubentryData(
+        data=camera.as_dict(),
+        subentry_type=SUBENTRY_CAMERA,
+        title=camera.name,
+        unique_id=camera.did,
+    )
+
+
+def new_subentry(data: ConfigSubentryData) -> ConfigSubentry:
+    """Return a subentry object for data."""
+    return ConfigSubentry(
+        data=MappingProxyType(dict(data["data"])),
+        subentry_type=data["subentry_type"],
+        title=data["title"],
+        unique_id=data["unique_id"],
+    )
+
+
+def known_cameras(entry: ConfigEntry) -> set[str]:
+    """Return the dids of the cameras that are there."""
+    return {str(subentry.unique_id) for subentry in entry.get_subentries_of_type(SUBENTRY_CAMERA)}
+
+
+def without_secrets(user_input: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what to show again in a form after an error."""
+    return {
+        key: value
+        for key, value in (user_input or {}).items()
+        if key not in {CONF_PASSWORD, CONF_TOKEN}
+    }

@@ -1,0 +1,211 @@
+"""The hub: what one configured Mi Camera owns while it is loaded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aiohttp import DummyCookieJar
+from homeassistant.config_entries import ConfigEntry
+from homeassistant.core import callback
+from homeassistant.helpers.aiohttp_client import async_create_clientsession
+
+from .camera_config import AccountConfig, CameraConfig
+from .casting import CastSessions
+from .cloud import AccountSession, CloudEndpoints, CloudError, SessionExpired, XiaomiAccount
+from .const import DOMAIN, LOGGER, SUBENTRY_ACCOUNT, SUBENTRY_CAMERA
+from .coordinator import CameraCoordinator
+from .device import MiioEndpoint
+from .media import Relay, Trouble, UpstreamError
+from .miss import MissKeys, new_client_key
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from homeassistant.config_entries import ConfigSubentry
+    from homeassistant.core import HomeAssistant
+
+    from .kill_switch import KillSwitch
+
+type MiCameraConfigEntry = ConfigEntry[Hub]
+
+VENDOR_CS2 = 4
+
+
+class Hub:
+    """Accounts, cameras, the relay and the casts, all behind the kill switch's gate."""
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: MiCameraConfigEntry,
+        kill_switch: KillSwitch,
+        endpoints: CloudEndpoints,
+    ) -> None:
+        """Make a hub that owns nothing running yet."""
+        self.hass = hass
+        self.entry = entry
+        self.kill_switch = kill_switch
+        self.gate = kill_switch.gate
+        self.endpoints = endpoints
+        self.relay = Relay()
+        self.miio = MiioEndpoint()
+        self.casts = CastSessions(self)
+        self.accounts: dict[str, XiaomiAccount] = {}
+        self.cameras: dict[str, CameraCoordinator] = {}
+        self._keys: dict[str, MissKeys] = {}
+        self._on_camera: list[Callable[[CameraCoordinator], None]] = []
+        self._undo: list[Callable[[], None]] = []
+
+    # -- life -------------------------------------------------------------------------
+
+    async def async_start(self) -> None:
+        """Open the sockets of this side and take in accounts and cameras.
+
+        Raises:
+            OSError: a loopback port or UDP socket cannot be had.
+        """
+        await self.miio.open()
+        try:
+            await self.relay.start()
+        except OSError:
+            await self.miio.close()
+            raise
+        self._undo = [
+            self.gate.on_close(self._cut),
+            self.kill_switch.async_on_engaged(self.casts.async_clean_up),
+            self.kill_switch.async_listen(self._async_gate_changed),
+        ]
+        await self.async_sync()
+
+    async def async_stop(self) -> None:
+        """End everything this hub has started."""
+        for undo in self._undo:
+            undo()
+        self._undo = []
+        self._cut()
+        await self.casts.async_stop()
+        for coordinator in self.cameras.values():
+            await coordinator.async_stop()
+        self.cameras.clear()
+        await self.relay.stop()
+        await self.miio.close()
+
+    @callback
+    def _cut(self) -> None:
+        """Cut every picture, synchronously: what the gate calls as it closes."""
+        self.relay.cut()
+        self.casts.cut()
+        for coordinator in self.cameras.values():
+            coordinator.cut()
+
+    @callback
+    def _async_gate_changed(self) -> None:
+        for coordinator in self.cameras.values():
+            coordinator.async_gate_changed()
+
+    # -- accounts and cameras -------------------------------------------------------------
+
+    @callback
+    def async_on_camera(self, listener: Callable[[CameraCoordinator], None]) -> None:
+        """Call `listener` for each camera there is and will be."""
+        self._on_camera.append(listener)
+        for coordinator in self.cameras.values():
+            listener(coordinator)
+
+    async def async_sync(self) -> None:
+        """Make accounts and cameras follow the subentries, touching only what differs."""
+        wanted = self.entry.subentries
+        for subentry_id in [key for key in self.accounts if key not in wanted]:
+            del self.accounts[subentry_id]
+        for subentry_id in [key for key in self.cameras if key not in wanted]:
+            coordinator = self.cameras.pop(subentry_id)
+            self._keys.pop(coordinator.config.did, None)
+            await coordinator.async_stop()
+        for subentry in wanted.values():
+            try:
+                if subentry.subentry_type == SUBENTRY_ACCOUNT:
+                    self._sync_account(subentry)
+                elif subentry.subentry_type == SUBENTRY_CAMERA:
+                    await self._async_sync_camera(subentry)
+            except ValueError as err:
+                LOGGER.error("%s; remove it and add it again", err)
+
+    def _sync_account(self, subentry: ConfigSubentry) -> None:
+        config = AccountConfig.parse(subentry.data)
+        account = self.accounts.get(subentry.subentry_id)
+        if account is not None and account.session == config.session:
+            return
+
+        @callback
+        def keep(session: AccountSession) -> None:
+            current = self.entry.subentries.get(subentry.subentry_id)
+            if current is not None:
+                self.hass.config_entries.async_update_subentry(
+                    self.entry, current, data=AccountConfig(config.region, session).as_dict()
+                )
+
+        self.accounts[subentry.subentry_id] = XiaomiAccount(
+            async_create_clientsession(self.hass, cookie_jar=DummyCookieJar()),
+            self.endpoints,
+            config.region,
+            config.session,
+            keep,
+        )
+
+    async def _async_sync_camera(self, subentry: ConfigSubentry) -> None:
+        config = CameraConfig.parse(subentry.data)
+        coordinator = self.cameras.get(subentry.subentry_id)
+        if coordinator is not None:
+            if coordinator.config != config:
+                await coordinator.async_reconfigure(config)
+            return
+        coordinator = CameraCoordinator(self.hass, self, subentry.subentry_id, config)
+        self.cameras[subentry.subentry_id] = coordinator
+        for listener in tuple(self._on_camera):
+            listener(coordinator)
+        if self.gate.is_open:
+            coordinator.async_start()
+
+    # -- keys of the video sessions ---------------------------------------------------------
+
+    async def async_miss_keys(self, config: CameraConfig, *, fresh: bool) -> MissKeys:
+        """Return the keys for a session with a camera, from its account.
+
+        Raises:
+            UpstreamError: no account knows the camera, or the cloud cannot be asked.
+        """
+        if not fresh and (keys := self._keys.get(config.did)) is not None:
+            return keys
+        owners = sorted(
+            self.accounts.items(), key=lambda item: item[1].session.user_id != config.account
+        )
+        for subentry_id, account in owners:
+            private, public = new_client_key()
+            try:
+                vendor = await account.miss_vendor(config.did, public)
+            except SessionExpired:
+                self._async_sign_in_again(subentry_id)
+                continue
+            except CloudError as err:
+                LOGGER.debug("No keys for camera %s from one account: %s", config.did, err)
+                continue
+            if vendor.vendor != VENDOR_CS2:
+                LOGGER.warning(
+                    "Camera %s streams by a transport that is not supported yet (vendor %d)",
+                    config.did,
+                    vendor.vendor,
+                )
+                continue
+            keys = MissKeys(private, public, vendor.device_public, vendor.sign)
+            self._keys[config.did] = keys
+            return keys
+        raise UpstreamError(Trouble.NO_KEYS)
+
+    @callback
+    def _async_sign_in_again(self, subentry_id: str) -> None:
+        self.entry.async_start_reauth(self.hass, context={"subentry_id": subentry_id})
+
+    @property
+    def device_identifier(self) -> tuple[str, str]:
+        """Identifier of the hub's own (service) device."""
+        return (DOMAIN, self.entry.entry_id)

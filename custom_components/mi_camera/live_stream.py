@@ -1,0 +1,73 @@
+"""Home Assistant `Stream` objects that can be ended at once and for good."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from homeassistant.components.camera import DynamicStreamSettings
+from homeassistant.components.stream import HLS_PROVIDER, Stream, create_stream
+from homeassistant.core import callback
+
+from .const import DOMAIN, LOGGER
+
+if TYPE_CHECKING:
+    from homeassistant.core import HomeAssistant
+
+    from .hub import MiCameraConfigEntry
+
+# A stop that hits a start in progress leaves a worker without outputs that would knock
+# at the relay for ever; asking again later ends that one too.
+STOP_AGAIN_AFTER = (1.0, 35.0)
+
+
+@callback
+def async_detach(stream: Stream) -> str | None:
+    """Make every address of `stream` dead, synchronously; returns its old token.
+
+    The segments kept for viewers go as well, and requests that wait for the next one
+    are woken to find nothing.
+    """
+    token = stream.access_token
+    stream.access_token = None
+    for output in tuple(stream.outputs().values()):
+        output.cleanup()
+    return token
+
+
+async def async_end(stream: Stream) -> None:
+    """Stop the worker of a detached stream, even if it is to be kept by preference."""
+    stream.dynamic_stream_settings = DynamicStreamSettings(preload_stream=False)
+    for output in tuple(stream.outputs().values()):
+        await stream.remove_provider(output)
+    await stream.stop()
+
+
+@callback
+def async_end_in_background(
+    hass: HomeAssistant, entry: MiCameraConfigEntry, stream: Stream
+) -> asyncio.Task[None]:
+    """End a detached stream without making anybody wait for its worker."""
+
+    async def end() -> None:
+        await async_end(stream)
+        for delay in STOP_AGAIN_AFTER:
+            await asyncio.sleep(delay)
+            await stream.stop()
+
+    return entry.async_create_background_task(hass, end(), f"{DOMAIN} end of a stream")
+
+
+async def async_open_hls(hass: HomeAssistant, source: str, label: str) -> tuple[Stream, str]:
+    """Start a stream of its own on `source`; returns it and its path of HLS."""
+    stream = create_stream(
+        hass,
+        source,
+        options={},
+        dynamic_stream_settings=DynamicStreamSettings(),
+        stream_label=label,
+    )
+    stream.add_provider(HLS_PROVIDER)
+    await stream.start()
+    LOGGER.debug("Opened a stream for %s", label)
+    return stream, stream.endpoint_url(HLS_PROVIDER)

@@ -1,0 +1,374 @@
+"""One upstream for many viewers of one lens."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from enum import StrEnum
+import logging
+import random
+import time
+from typing import TYPE_CHECKING
+
+from .mux import TsMuxer
+from .parameter_sets import parameter_sets
+from .upstream import Trouble, UpstreamError
+from .viewer import Viewer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..gate import Permit
+    from .access_unit import AccessUnit, Source
+    from .upstream import Connect, Upstream
+
+__all__ = ["Feed", "FeedLimits", "FeedState"]
+
+_LOGGER = logging.getLogger(__name__)
+
+
+class FeedState(StrEnum):
+    """What a feed is doing."""
+
+    IDLE = "idle"
+    CONNECTING = "connecting"
+    LIVE = "live"
+    WAITING = "waiting"
+
+
+@dataclass(frozen=True, slots=True)
+class FeedLimits:
+    """Bounds of a feed, in seconds and bytes."""
+
+    linger: float = 4.0
+    """How long the upstream stays open after the last viewer."""
+    stall: float = 5.0
+    """Without a new picture for this long, viewers end: live or nothing."""
+    first_picture: float = 20.0
+    """How long a viewer waits for its first picture."""
+    max_lag: float = 5.0
+    """A picture that took longer to come is not live any more."""
+    backoff: tuple[float, float] = (1.0, 30.0)
+    group_bytes: int = 8 * 1024 * 1024
+    """Room for the group of pictures that lets a viewer start at once."""
+
+
+class Feed:
+    """Pictures of one lens, read from the camera once, seen by any number of viewers.
+
+    The upstream opens with the first viewer and closes a little after the last. Every
+    access unit must carry this feed's source, the permit's epoch and the running
+    session; one that does not is a violation: the feed cuts everything and reports it.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        connect: Connect,
+        *,
+        limits: FeedLimits | None = None,
+        on_violation: Callable[[Source], None] | None = None,
+        on_change: Callable[[], None] | None = None,
+    ) -> None:
+        """Make an idle feed; nothing is opened."""
+        self.source = source
+        self.state = FeedState.IDLE
+        self.trouble: Trouble | None = None
+        self.violations = 0
+        self._connect = connect
+        self._limits = limits or FeedLimits()
+        self._on_violation = on_violation
+        self._on_change = on_change
+        self._permit: Permit | None = None
+        self._viewers: set[Viewer] = set()
+        self._runner: asyncio.Task[None] | None = None
+        self._upstream: Upstream | None = None
+        self._session: int | None = None
+        self._muxer: TsMuxer | None = None
+        self._parameters = b""
+        self._group: list[tuple[bytes, bool]] = []
+        self._group_bytes = 0
+        self._keyframe: AccessUnit | None = None
+        self._last_unit = 0.0
+        self._left_at = 0.0
+        self._wake = asyncio.Event()
+        self._waiters: set[asyncio.Future[AccessUnit]] = set()
+        self._cancelled: set[asyncio.Task[None]] = set()
+
+    @property
+    def viewers(self) -> int:
+        """How many are reading now."""
+        return len(self._viewers) + len(self._waiters)
+
+    def view(self, permit: Permit) -> Viewer:
+        """Join; the viewer begins with the group of pictures already here, if fresh."""
+        viewer = Viewer(self._leave)
+        if not permit.valid:
+            viewer.end()
+            return viewer
+        self._start(permit)
+        if self._keyframe is not None:
+            for chunk, keyframe in self._group:
+                viewer.push(chunk, keyframe=keyframe)
+        self._viewers.add(viewer)
+        self._wake.set()
+        return viewer
+
+    async def keyframe(self, permit: Permit, *, max_age: float, timeout: float) -> AccessUnit:
+        """Return a key frame captured at most `max_age` seconds ago, waiting for one.
+
+        Raises:
+            TimeoutError: none came in time, or the gate closed.
+        """
+        if not permit.valid:
+            raise TimeoutError
+        self._start(permit)
+        if (unit := self._keyframe) is not None and time.monotonic() - unit.captured <= max_age:
+            return unit
+        future: asyncio.Future[AccessUnit] = asyncio.get_running_loop().create_future()
+        self._waiters.add(future)
+        self._wake.set()
+        try:
+            async with asyncio.timeout(timeout):
+                return await future
+        finally:
+            self._waiters.discard(future)
+            self._left()
+
+    def cut(self) -> None:
+        """Stop everything now: viewers, camera session, what is cached."""
+        if (runner := self._runner) is not None:
+            self._runner = None
+            runner.cancel()
+            self._cancelled.add(runner)
+            runner.add_done_callback(self._cancelled.discard)
+        if (upstream := self._upstream) is not None:
+            self._upstream = None
+            upstream.abort()
+        self._permit = None
+        self._end_all()
+        self._forget()
+        self._set_state(FeedState.IDLE)
+
+    async def close(self) -> None:
+        """Cut, and wait until nothing of it runs any more."""
+        self.cut()
+        if self._cancelled:
+            await asyncio.wait(set(self._cancelled), timeout=5)
+
+    # -- the session with the camera ------------------------------------------------
+
+    def _start(self, permit: Permit) -> None:
+        if self._permit is not None and self._permit != permit:
+            self.cut()
+        self._permit = permit
+        if self._runner is None:
+            self._runner = asyncio.get_running_loop().create_task(
+                self._run(permit), name=f"mi_camera feed {self.source.did}/{self.source.lens}"
+            )
+
+    async def _run(self, permit: Permit) -> None:
+        """Keep a session while anybody looks; a cancelled run touches nothing any more."""
+        sweeper = asyncio.get_running_loop().create_task(self._sweep())
+        failures = 0
+        try:
+            while permit.valid and self._wanted():
+                if await self._session_with_camera(permit):
+                    failures = 0
+                    continue
+                failures += 1
+                if not self._wanted():
+                    break
+                self._set_state(FeedState.WAITING)
+                await self._pause(failures)
+        finally:
+            sweeper.cancel()
+            if asyncio.current_task() is self._runner:
+                self._runner = None
+                self._end_all()
+                self._forget()
+                self._set_state(FeedState.IDLE)
+
+    async def _session_with_camera(self, permit: Permit) -> bool:
+        """Hold one session; return whether it ended without trouble."""
+        closed = asyncio.Event()
+
+        def on_unit(unit: AccessUnit) -> None:
+            self._receive(permit, unit)
+
+        def on_closed() -> None:
+            closed.set()
+            self._wake.set()
+
+        self._forget()
+        self._set_state(FeedState.CONNECTING)
+        try:
+            async with asyncio.timeout(self._limits.first_picture):
+                upstream = await self._connect(permit.epoch, on_unit, on_closed)
+        except UpstreamError as err:
+            self._set_trouble(err.trouble)
+            return False
+        except TimeoutError:
+            self._set_trouble(Trouble.UNREACHABLE)
+            return False
+        self._upstream = upstream
+        self._last_unit = max(self._last_unit, time.monotonic())
+        try:
+            trouble = await self._watch(closed)
+        except asyncio.CancelledError:
+            upstream.abort()
+            raise
+        self._upstream = None
+        self._session = None
+        await upstream.close()
+        if trouble is not None:
+            self._set_trouble(trouble)
+        return trouble is None
+
+    async def _watch(self, closed: asyncio.Event) -> Trouble | None:
+        """Wait until the session is over, stalls, or nobody has looked for a while."""
+        while self._wanted():
+            if closed.is_set():
+                return Trouble.BROKEN
+            if time.monotonic() - self._last_unit > self._limits.stall:
+                return Trouble.UNREACHABLE
+            self._wake.clear()
+            await _wait(self._wake, 0.5)
+        return None
+
+    async def _pause(self, failures: int) -> None:
+        first, longest = self._limits.backoff
+        # The exponent is bounded so that a week of failures does not overflow a float.
+        delay = min(longest, first * 2 ** min(failures - 1, 16)) * random.uniform(0.75, 1.25)
+        until = time.monotonic() + delay
+        while (left := until - time.monotonic()) > 0 and self._wanted():
+            self._wake.clear()
+            await _wait(self._wake, left)
+
+    def _wanted(self) -> bool:
+        return bool(self.viewers) or time.monotonic() - self._left_at < self._limits.linger
+
+    async def _sweep(self) -> None:
+        """End viewers that have waited too long for a picture."""
+        while True:
+            await asyncio.sleep(0.25)
+            now = time.monotonic()
+            for viewer in tuple(self._viewers):
+                limit = self._limits.stall if viewer.fed else self._limits.first_picture
+                if now - viewer.last_push > limit:
+                    viewer.end()
+
+    # -- pictures -------------------------------------------------------------------
+
+    def _receive(self, permit: Permit, unit: AccessUnit) -> None:
+        if not permit.valid or permit != self._permit:
+            return
+        if self._session is None and unit.keyframe:
+            self._session = unit.session
+        if unit.source != self.source or unit.epoch != permit.epoch:
+            self._violation()
+            return
+        if self._session is None:
+            return
+        if unit.session != self._session:
+            self._violation()
+            return
+        now = time.monotonic()
+        if now - unit.captured > self._limits.max_lag:
+            self._forget_group()
+            return
+        self._last_unit = now
+        if unit.keyframe:
+            self._begin_group(unit)
+        elif self._keyframe is None:
+            return
+        if self._muxer is None:
+            return
+        chunk = self._muxer.mux(unit)
+        self._group_bytes += len(chunk)
+        if self._group_bytes <= self._limits.group_bytes:
+            self._group.append((chunk, unit.keyframe))
+        for viewer in self._viewers:
+            viewer.push(chunk, keyframe=unit.keyframe)
+        if self.state is not FeedState.LIVE:
+            self.trouble = None
+            self._set_state(FeedState.LIVE)
+
+    def _begin_group(self, unit: AccessUnit) -> None:
+        self._forget_group()
+        parameters = parameter_sets(unit.codec, unit.data)
+        if self._muxer is None or parameters != self._parameters:
+            # Another picture size or codec is another program: who is watching must
+            # open it anew, as a decoder set up for the old one would show rubbish.
+            if self._muxer is not None:
+                self._end_viewers()
+                self._muxer.close()
+            self._muxer = TsMuxer(unit.codec, unit.captured)
+            self._parameters = parameters
+        self._keyframe = unit
+        for future in self._waiters:
+            if not future.done():
+                future.set_result(unit)
+
+    def _violation(self) -> None:
+        self.violations += 1
+        _LOGGER.error(
+            "A picture that does not belong to camera %s reached its feed; the feed was cut",
+            self.source.did,
+        )
+        self.cut()
+        if self._on_violation is not None:
+            self._on_violation(self.source)
+
+    def _forget(self) -> None:
+        self._forget_group()
+        self._session = None
+        if self._muxer is not None:
+            self._muxer.close()
+            self._muxer = None
+
+    def _forget_group(self) -> None:
+        self._group = []
+        self._group_bytes = 0
+        self._keyframe = None
+
+    # -- viewers --------------------------------------------------------------------
+
+    def _leave(self, viewer: Viewer) -> None:
+        self._viewers.discard(viewer)
+        self._left()
+
+    def _left(self) -> None:
+        if not self.viewers:
+            self._left_at = time.monotonic()
+        self._wake.set()
+
+    def _end_viewers(self) -> None:
+        for viewer in tuple(self._viewers):
+            viewer.end()
+
+    def _end_all(self) -> None:
+        self._end_viewers()
+        for future in self._waiters:
+            if not future.done():
+                future.set_exception(TimeoutError())
+
+    def _set_trouble(self, trouble: Trouble) -> None:
+        self.trouble = trouble
+        if self._on_change is not None:
+            self._on_change()
+
+    def _set_state(self, state: FeedState) -> None:
+        if state is self.state:
+            return
+        self.state = state
+        if self._on_change is not None:
+            self._on_change()
+
+
+async def _wait(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return

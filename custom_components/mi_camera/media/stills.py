@@ -1,0 +1,111 @@
+"""Stills: the newest key frame as JPEG, with the time of its capture."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+import io
+import time
+from typing import TYPE_CHECKING
+
+import av
+from av.error import FFmpegError
+
+from .mux import CODEC_NAMES
+
+if TYPE_CHECKING:
+    from ..gate import Permit
+    from .access_unit import AccessUnit
+    from .feed import Feed
+
+__all__ = ["Still", "StillMaker", "decode_keyframe"]
+
+
+@dataclass(frozen=True, slots=True)
+class Still:
+    """A JPEG picture; `captured` is monotonic time in seconds."""
+
+    jpeg: bytes
+    captured: float
+    identity: tuple[int, int]
+
+    @property
+    def age(self) -> float:
+        """Seconds since the capture."""
+        return time.monotonic() - self.captured
+
+
+def decode_keyframe(unit: AccessUnit, width: int | None = None, height: int | None = None) -> bytes:
+    """Decode one key frame into JPEG, made smaller to fit when a size is given.
+
+    Raises:
+        ValueError: the access unit does not hold a whole picture.
+    """
+    decoder = av.CodecContext.create(CODEC_NAMES[unit.codec], "r")
+    try:
+        frames = [*decoder.decode(av.Packet(unit.data)), *decoder.decode(None)]
+    except FFmpegError as err:
+        raise ValueError("the key frame cannot be decoded") from err
+    if not frames:
+        raise ValueError("the key frame holds no picture")
+    frame = frames[0]
+    scale = min((width or frame.width) / frame.width, (height or frame.height) / frame.height, 1)
+    size = max(2, int(frame.width * scale) & ~1), max(2, int(frame.height * scale) & ~1)
+    frame = frame.reformat(width=size[0], height=size[1], format="yuvj420p", dst_color_range="JPEG")
+    out = io.BytesIO()
+    with av.open(out, "w", format="mjpeg") as container:
+        stream = container.add_stream("mjpeg", rate=1, options={"qmin": "3", "qmax": "5"})
+        stream.width, stream.height = size
+        stream.pix_fmt = "yuvj420p"
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return out.getvalue()
+
+
+class StillMaker:
+    """Makes the stills of one feed, one decoding at a time."""
+
+    def __init__(self, feed: Feed, *, max_age: float = 10.0, timeout: float = 12.0) -> None:
+        """Stills are never older than `max_age` seconds; `timeout` bounds the waiting."""
+        self._feed = feed
+        self._max_age = max_age
+        self._timeout = timeout
+        self._lock = asyncio.Lock()
+        self._last: tuple[Permit, tuple[int | None, int | None], Still] | None = None
+
+    def forget(self) -> None:
+        """Drop the last still."""
+        self._last = None
+
+    async def still(
+        self, permit: Permit, width: int | None = None, height: int | None = None
+    ) -> Still | None:
+        """Return a still of this feed, or None when no live one can be had.
+
+        Several askers for the same picture cost one decoding.
+        """
+        async with self._lock:
+            try:
+                unit = await self._feed.keyframe(
+                    permit, max_age=self._max_age, timeout=self._timeout
+                )
+            except TimeoutError:
+                return None
+            if unit.source != self._feed.source or unit.epoch != permit.epoch:
+                return None
+            identity = (unit.session, unit.sequence)
+            if self._last is not None:
+                for_permit, size, still = self._last
+                if for_permit == permit and size == (width, height) and still.identity == identity:
+                    return still if permit.valid and still.age <= self._max_age else None
+            try:
+                jpeg = await asyncio.get_running_loop().run_in_executor(
+                    None, decode_keyframe, unit, width, height
+                )
+            except ValueError:
+                return None
+            still = Still(jpeg, unit.captured, identity)
+            if not permit.valid or still.age > self._max_age:
+                return None
+            self._last = (permit, (width, height), still)
+            return still

@@ -1,0 +1,85 @@
+"""Bounds of a session: how long to wait, how much to hold.
+
+The times follow what public protocol notes report of real cameras and of the vendor's app;
+where nothing is known the reason stands with the number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MAX_RECORD = 2 * 1024 * 1024
+"""Bytes of one record on the media channel; a 4K key frame stays far below."""
+MAX_COMMAND = 64 * 1024
+"""Bytes of one record on the command channel."""
+MAX_BUFFERED = 4 * 1024 * 1024
+"""Bytes a channel may hold while it waits for a missing packet."""
+MAX_IN_FLIGHT = 256
+"""Packets of ours that may be waiting for an acknowledgement, per channel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Times in seconds."""
+
+    search: float = 1.0
+    """Between two searches, as the vendor's app does."""
+    punch: float = 0.5
+    """Between two echoes of the camera's punch."""
+    punch_patience: float = 2.5
+    """How long a port that punched may take to get ready before the search begins anew."""
+    offer_grace: float = 0.3
+    """How long to wait for the preferred transport once another one is offered."""
+    transport_trial: float = 2.0
+    """How long a transport may take for the login while another one is on offer."""
+    ack_delay: float = 0.005
+    """How long an acknowledgement may wait for company; frames come as bursts of packets."""
+    retransmit: float = 0.2
+    """Before a packet of ours is sent again; doubles up to `retransmit_max`."""
+    retransmit_max: float = 0.8
+    undelivered: float = 5.0
+    """When a packet of ours was never acknowledged for so long, the camera is gone."""
+    media_gap: float = 0.4
+    """How long a hole in the media may delay it before it is skipped."""
+    command_gap: float = 3.0
+    """How long a hole in the commands may last: they are in no hurry, and cannot be skipped."""
+    ping_datagram: float = 5.0
+    """Over UDP, ping when nothing was sent for so long."""
+    ping_stream: float = 1.0
+    """Over TCP, between two pings; without them the camera hangs up."""
+    dead: float = 12.0
+    """When nothing at all came for so long, two pings included, the camera is gone."""
+    no_media: float = 10.0
+    """When video was asked for and no picture came for so long, the session is no use. At half
+    of it the camera is asked once more."""
+    reply: float = 3.0
+    """For the delivery of a command, and for the reply to it."""
+    close: float = 0.5
+    """For the whole of a polite goodbye."""
+
+
+@dataclass(slots=True)
+class Statistics:
+    """Counts of one session, for diagnostics."""
+
+    malformed: int = 0
+    """Packets and records that break the format, or belong to no channel."""
+    foreign: int = 0
+    """Datagrams from another address or port than the camera's."""
+    duplicates: int = 0
+    out_of_window: int = 0
+    gaps: int = 0
+    """Holes in the media that were skipped."""
+    retransmits: int = 0
+    discarded: int = 0
+    """Packets on channels nobody listens to."""
+    integrity_errors: int = 0
+    """Payloads that did not decode to what their header says."""
+    skipped: int = 0
+    """Pictures withheld because one they build on was lost, and sound before any picture."""
+    unwanted: int = 0
+    """Pictures and sound nobody asked for, of another lens for example."""
+    unsupported: int = 0
+    """Sound and pictures in codecs this client does not pass on."""
+    notices: int = 0
+    """Messages the camera sent without being asked."""

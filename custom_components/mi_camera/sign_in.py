@@ -1,0 +1,154 @@
+"""What the flows ask of the cloud and of cameras, with errors as form keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from aiohttp import DummyCookieJar
+from homeassistant.helpers.aiohttp_client import async_create_clientsession
+
+from .camera_config import AccountConfig, CameraConfig
+from .cloud import (
+    CaptchaRequired,
+    CloudDevice,
+    CloudEndpoints,
+    CloudError,
+    CloudUnavailable,
+    InvalidCredentials,
+    SessionExpired,
+    VerificationRequired,
+    XiaomiAccount,
+)
+from .const import LOGGER
+from .device import CameraDevice, MiioEndpoint, MiioError, MiioTimeout, MiioWrongDevice
+
+if TYPE_CHECKING:
+    from homeassistant.core import HomeAssistant
+
+
+class FormError(Exception):
+    """Something to tell the user in the form: a key of the translations."""
+
+    def __init__(self, key: str) -> None:
+        """Take the key."""
+        super().__init__(key)
+        self.key = key
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A new session and the cameras its account lists."""
+
+    config: AccountConfig
+    cameras: tuple[CloudDevice, ...]
+
+
+async def async_sign_in(
+    hass: HomeAssistant, endpoints: CloudEndpoints, region: str, username: str, password: str
+) -> SignedIn:
+    """Sign in with a password and list the cameras.
+
+    Raises:
+        FormError: what the user can do something about.
+    """
+    account = XiaomiAccount(
+        async_create_clientsession(hass, cookie_jar=DummyCookieJar()), endpoints, region, None, None
+    )
+    try:
+        session = await account.login(username, password)
+        devices = await account.devices()
+    except CloudError as err:
+        raise FormError(_key(err)) from err
+    return SignedIn(
+        AccountConfig(region, session), tuple(device for device in devices if device.is_camera)
+    )
+
+
+async def async_list_cameras(
+    hass: HomeAssistant, account: XiaomiAccount
+) -> tuple[CloudDevice, ...]:
+    """List the cameras of an account that is signed in.
+
+    Raises:
+        FormError: what the user can do something about.
+    """
+    try:
+        return tuple(device for device in await account.devices() if device.is_camera)
+    except CloudError as err:
+        raise FormError(_key(err)) from err
+
+
+def _key(err: CloudError) -> str:
+    match err:
+        case InvalidCredentials():
+            return "invalid_auth"
+        case CaptchaRequired():
+            return "captcha_required"
+        case VerificationRequired():
+            return "verification_required"
+        case SessionExpired():
+            return "session_expired"
+        case CloudUnavailable():
+            return "cannot_connect"
+    LOGGER.warning("The Xiaomi cloud answered with an error: %s", err)
+    return "cloud_error"
+
+
+def camera_from_cloud(device: CloudDevice, account: str) -> CameraConfig | None:
+    """Return what to store of a listed camera, or None when it cannot be reached by LAN."""
+    if device.token is None or not device.local_ip:
+        return None
+    return CameraConfig(
+        did=device.did,
+        name=device.name,
+        model=device.model,
+        host=device.local_ip,
+        token=device.token.hex(),
+        mac=device.mac,
+        account=account,
+    )
+
+
+async def async_probe_camera(
+    host: str, token: str, *, name: str | None = None, did: str | None = None
+) -> CameraConfig:
+    """Ask a camera at an address who it is.
+
+    `did`, when given, is who it must be.
+
+    Raises:
+        FormError: no answer, a token it does not know, or another device.
+    """
+    try:
+        key = bytes.fromhex(token)
+    except ValueError:
+        key = b""
+    if len(key) != 16:
+        raise FormError("invalid_token")
+    endpoint = MiioEndpoint()
+    try:
+        await endpoint.open()
+    except OSError as err:
+        raise FormError("cannot_connect_camera") from err
+    try:
+        await endpoint.hello(host, timeout=3.0)
+        try:
+            info = await CameraDevice(endpoint, host, key, "", did=int(did) if did else None).info()
+        except MiioTimeout as err:
+            # It says hello to everybody but answers only who knows its token.
+            raise FormError("wrong_token") from err
+    except MiioWrongDevice as err:
+        raise FormError("other_device") from err
+    except (MiioError, OSError) as err:
+        raise FormError("cannot_connect_camera") from err
+    finally:
+        await endpoint.close()
+    return CameraConfig(
+        did=did or str(info.did),
+        name=name or info.model,
+        model=info.model,
+        host=host,
+        token=key.hex(),
+        mac=info.mac,
+    )

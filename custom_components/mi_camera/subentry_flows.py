@@ -1,0 +1,213 @@
+"""Adding accounts and cameras to the hub later, and changing a camera's address."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from homeassistant.config_entries import (
+    ConfigEntryState,
+    ConfigSubentryData,
+    ConfigSubentryFlow,
+    SubentryFlowResult,
+)
+from homeassistant.const import (
+    CONF_HOST,
+    CONF_NAME,
+    CONF_PASSWORD,
+    CONF_REGION,
+    CONF_TOKEN,
+    CONF_USERNAME,
+)
+
+from .const import SUBENTRY_ACCOUNT
+from .flow_forms import (
+    ACCOUNT_SCHEMA,
+    ADDRESS_SCHEMA,
+    CONF_CAMERAS,
+    RECONFIGURE_SCHEMA,
+    account_data,
+    camera_data,
+    cameras_schema,
+    endpoints,
+    known_cameras,
+    new_subentry,
+    usable,
+    without_secrets,
+)
+from .sign_in import FormError, async_list_cameras, async_probe_camera, async_sign_in
+
+if TYPE_CHECKING:
+    from .camera_config import CameraConfig
+    from .hub import Hub
+
+
+class AccountSubentryFlow(ConfigSubentryFlow):
+    """One more account, with its cameras."""
+
+    def __init__(self) -> None:
+        """Begin with nothing known."""
+        self._account: ConfigSubentryData | None = None
+        self._offered: dict[str, CameraConfig] = {}
+
+    async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Sign in to a Xiaomi account."""
+        entry = self._get_entry()
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            try:
+                signed_in = await async_sign_in(
+                    self.hass,
+                    endpoints(self.hass),
+                    user_input[CONF_REGION],
+                    user_input[CONF_USERNAME],
+                    user_input[CONF_PASSWORD],
+                )
+            except FormError as err:
+                errors["base"] = err.key
+            else:
+                user_id = signed_in.config.session.user_id
+                if any(
+                    other.unique_id == user_id
+                    for other in entry.get_subentries_of_type(SUBENTRY_ACCOUNT)
+                ):
+                    return self.async_abort(reason="already_configured")
+                self._account = account_data(signed_in, user_input[CONF_USERNAME])
+                self._offered = usable(signed_in.cameras, user_id, known_cameras(entry))
+                if self._offered:
+                    return await self.async_step_cameras()
+                return self._create(self._account)
+        return self.async_show_form(
+            step_id="user",
+            data_schema=self.add_suggested_values_to_schema(
+                ACCOUNT_SCHEMA, without_secrets(user_input)
+            ),
+            errors=errors,
+        )
+
+    async def async_step_cameras(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """Choose among the account's cameras that are not there yet; none is fine."""
+        if user_input is None:
+            return self.async_show_form(
+                step_id="cameras", data_schema=cameras_schema(self._offered)
+            )
+        entry = self._get_entry()
+        for did in user_input[CONF_CAMERAS]:
+            if did not in known_cameras(entry):
+                self.hass.config_entries.async_add_subentry(
+                    entry, new_subentry(camera_data(self._offered[did]))
+                )
+        assert self._account is not None
+        return self._create(self._account)
+
+    def _create(self, account: ConfigSubentryData) -> SubentryFlowResult:
+        return self.async_create_entry(
+            title=account["title"], data=account["data"], unique_id=account["unique_id"]
+        )
+
+
+class CameraSubentryFlow(ConfigSubentryFlow):
+    """One more camera, or another address for one that is there."""
+
+    def __init__(self) -> None:
+        """Begin with nothing known."""
+        self._offered: dict[str, CameraConfig] = {}
+
+    async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Ask where the camera comes from."""
+        return self.async_show_menu(step_id="user", menu_options=["from_account", "address"])
+
+    async def async_step_from_account(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """Choose among the cameras of all accounts that are not there yet."""
+        entry = self._get_entry()
+        known = known_cameras(entry)
+        if user_input is not None and user_input[CONF_CAMERAS]:
+            first, *rest = (
+                self._offered[did] for did in user_input[CONF_CAMERAS] if did not in known
+            )
+            for camera in rest:
+                self.hass.config_entries.async_add_subentry(
+                    entry, new_subentry(camera_data(camera))
+                )
+            return self.async_create_entry(
+                title=first.name, data=first.as_dict(), unique_id=first.did
+            )
+        if entry.state is not ConfigEntryState.LOADED:
+            return self.async_abort(reason="hub_not_loaded")
+        hub: Hub = entry.runtime_data
+        if not hub.accounts:
+            return self.async_abort(reason="no_account")
+        offered: dict[str, CameraConfig] = {}
+        for account in hub.accounts.values():
+            try:
+                cameras = await async_list_cameras(self.hass, account)
+            except FormError as err:
+                return self.async_abort(reason=err.key)
+            assert account.session is not None
+            offered |= usable(cameras, account.session.user_id, known)
+        if not offered:
+            return self.async_abort(reason="no_cameras")
+        self._offered = offered
+        return self.async_show_form(
+            step_id="from_account",
+            data_schema=cameras_schema(offered),
+            errors={} if user_input is None else {CONF_CAMERAS: "choose_camera"},
+        )
+
+    async def async_step_address(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """Add a camera by its address and token."""
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            try:
+                camera = await async_probe_camera(
+                    user_input[CONF_HOST].strip(),
+                    user_input[CONF_TOKEN].strip(),
+                    name=user_input.get(CONF_NAME),
+                )
+            except FormError as err:
+                errors["base"] = err.key
+            else:
+                if camera.did in known_cameras(self._get_entry()):
+                    return self.async_abort(reason="already_configured")
+                return self.async_create_entry(
+                    title=camera.name, data=camera.as_dict(), unique_id=camera.did
+                )
+        return self.async_show_form(
+            step_id="address",
+            data_schema=self.add_suggested_values_to_schema(
+                ADDRESS_SCHEMA, without_secrets(user_input)
+            ),
+            errors=errors,
+        )
+
+    async def async_step_reconfigure(
+        self, user_input: dict[str, Any] | None = None
+    ) -> SubentryFlowResult:
+        """Give a camera another address or token; it must be the same camera."""
+        subentry = self._get_reconfigure_subentry()
+        errors: dict[str, str] = {}
+        if user_input is not None:
+            host, token = user_input[CONF_HOST].strip(), user_input[CONF_TOKEN].strip()
+            try:
+                await async_probe_camera(host, token, did=subentry.unique_id)
+            except FormError as err:
+                errors["base"] = err.key
+            else:
+                return self.async_update_and_abort(
+                    self._get_entry(),
+                    subentry,
+                    data={**subentry.data, CONF_HOST: host, CONF_TOKEN: token.lower()},
+                )
+        return self.async_show_form(
+            step_id="reconfigure",
+            data_schema=self.add_suggested_values_to_schema(
+                RECONFIGURE_SCHEMA, user_input or {CONF_HOST: subentry.data[CONF_HOST]}
+            ),
+            errors=errors,
+            description_placeholders={"camera": subentry.title},
+        )

@@ -1,0 +1,165 @@
+"""The MISS server of a simulated camera: UDP 32108, and a port of its own for every client."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+import contextlib
+from typing import TYPE_CHECKING
+
+from simulator.camera.cs2 import PORT, Message, WireError, unpack_message
+from simulator.camera.link import Chaos
+from simulator.camera.rendezvous import Rendezvous
+from simulator.camera.session import MissSession
+from simulator.camera.streams import Streams
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from simulator.camera.link import Link
+    from simulator.camera.spec import CameraSpec
+    from simulator.camera.state import CameraState
+    from simulator.camera.streams import CodedAudio, CodedPicture
+    from simulator.keys import KeyBook
+
+_MAX_CLIENTS = 32
+
+
+class _Search(asyncio.DatagramProtocol):
+    """Port 32108: hears clients that search."""
+
+    def __init__(self, searched: Callable[[tuple[str, int]], None]) -> None:
+        self._searched = searched
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        with contextlib.suppress(WireError):
+            kind, _ = unpack_message(data)
+            if kind in {Message.LAN_SEARCH, Message.LAN_SEARCH_EXT}:
+                self._searched(addr)
+
+
+class MissServer(Chaos):
+    """Serves the camera's pictures. The knobs of `Chaos` are its own attributes."""
+
+    def __init__(
+        self, spec: CameraSpec, state: CameraState, keys: KeyBook, *, port: int = PORT
+    ) -> None:
+        """Prepare to serve at ``spec.address``."""
+        super().__init__()
+        self.spec = spec
+        self.state = state
+        self.keys = keys
+        self.port = port
+        self.media_connections_total = 0
+        """Clients that ever got through to a link."""
+        self.media_bytes_sent = 0
+        """Bytes of media messages given to the network, repetitions included."""
+        self.frames_sent = 0
+        """Pictures sent, counted per viewer."""
+        self.speaker_frames: deque[tuple[int, bytes]] = deque(maxlen=100)
+        """The last sound sent to the speaker: (codec, frame)."""
+        self._streams = Streams(spec, state)
+        self._clients: dict[tuple[str, int], Rendezvous] = {}
+        self._sessions: dict[Rendezvous, MissSession] = {}
+        self._opening: set[asyncio.Task[None]] = set()
+        self._transport: asyncio.DatagramTransport | None = None
+
+    @property
+    def media_connections(self) -> int:
+        """Clients through to a link now, logged in or not."""
+        return sum(client.ready for client in self._clients.values())
+
+    @property
+    def sessions(self) -> int:
+        """Clients logged in now."""
+        return sum(session.authenticated for session in self._sessions.values())
+
+    @property
+    def viewers(self) -> int:
+        """Clients that are to get pictures now."""
+        return sum(session.streaming for session in self._sessions.values())
+
+    async def start(self) -> None:
+        """Listen.
+
+        Raises:
+            OSError: the address is not there or taken.
+
+        """
+        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+            lambda: _Search(self._searched), local_addr=(self.spec.address, self.port)
+        )
+        self._transport = transport
+
+    async def stop(self, *, polite: bool = True) -> None:
+        """Drop all clients, with a word to them if polite, and close every socket."""
+        if self._transport is not None:
+            self._transport.close()
+            self._transport = None
+        for task in tuple(self._opening):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        for client in tuple(self._clients.values()):
+            client.close(polite=polite)
+        await self._streams.stop()
+        await asyncio.sleep(0)  # transports close in the loop's next round
+
+    def drop_clients(self, *, polite: bool = False) -> None:
+        """End every link, as a camera that ran out of patience with all of them."""
+        for client in tuple(self._clients.values()):
+            client.close(polite=polite)
+
+    # --- clients ------------------------------------------------------------
+
+    def _searched(self, peer: tuple[str, int]) -> None:
+        if self.silent or self.random.random() < self.loss:
+            return
+        if (client := self._clients.get(peer)) is not None:
+            client.punch()
+            return
+        if len(self._clients) >= _MAX_CLIENTS:
+            return
+        client = Rendezvous(self.spec, self, peer, self._linked, self._ended)
+        self._clients[peer] = client
+        task = asyncio.create_task(self._meet(client))
+        self._opening.add(task)
+        task.add_done_callback(self._opening.discard)
+
+    async def _meet(self, client: Rendezvous) -> None:
+        try:
+            await client.open()
+        except OSError:
+            client.close()
+        except asyncio.CancelledError:
+            client.close()
+            raise
+
+    def _linked(self, client: Rendezvous, link: Link) -> None:
+        self.media_connections_total += 1
+        link.on_media_bytes = self._count_media
+        self._sessions[client] = MissSession(self, self, link)
+
+    def _ended(self, client: Rendezvous) -> None:
+        self._clients.pop(client.peer, None)
+        if (session := self._sessions.pop(client, None)) is not None:
+            session.close()
+
+    def _count_media(self, size: int) -> None:
+        self.media_bytes_sent += size
+
+    # --- what sessions ask for ----------------------------------------------
+
+    def admit(self) -> bool:
+        """Return whether one more authenticated session is allowed."""
+        return self.sessions < self.spec.viewers
+
+    def watch(
+        self, lens: int, quality: int, sink: Callable[[CodedPicture], None]
+    ) -> Callable[[], None]:
+        """Send pictures to `sink` until the returned function is called."""
+        return self._streams.watch(lens, quality, sink)
+
+    def listen(self, sink: Callable[[CodedAudio], None]) -> Callable[[], None]:
+        """Send sound to `sink` until the returned function is called."""
+        return self._streams.listen(sink)

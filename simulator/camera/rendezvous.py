@@ -1,0 +1,187 @@
+"""The port a simulated camera punches for one client, and the link that comes of it.
+
+A client that searched on 32108 gets a "punch" from a fresh port, echoes it there, and is told
+which kind of link the camera has. UDP goes on over the same two ports; for TCP the client
+connects to the same port number (observed in go2rtc).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from typing import TYPE_CHECKING, cast
+
+from simulator.camera.cs2 import Message, WireError, pack_message, pack_uid, unpack_message
+from simulator.camera.link import Chaos, Link, TcpLink, UdpLink
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from simulator.camera.spec import CameraSpec
+
+PATIENCE = 5.0
+"""Seconds a client has for each step."""
+_RECEIVE_BUFFER = 1 << 20
+
+
+class Rendezvous(asyncio.DatagramProtocol):
+    """One client's way in.
+
+    `on_link(self, link)` comes once, when the client is through; `on_ended(self)` once, when there
+    will be no link any more.
+    """
+
+    def __init__(
+        self,
+        spec: CameraSpec,
+        chaos: Chaos,
+        peer: tuple[str, int],
+        on_link: Callable[[Rendezvous, Link], None],
+        on_ended: Callable[[Rendezvous], None],
+    ) -> None:
+        """Prepare to meet `peer`."""
+        self.peer = peer
+        self.ready = False
+        """The client has echoed the punch: a link is there or about to be."""
+        self.link: Link | None = None
+        self._tcp = spec.transport == "tcp"
+        self._address = spec.address
+        self._uid = pack_uid(spec.did)
+        self._chaos = chaos
+        self._on_link = on_link
+        self._on_ended = on_ended
+        self._transport: asyncio.DatagramTransport | None = None
+        self._server: asyncio.Server | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+        self._ended = False
+
+    async def open(self) -> None:
+        """Take a fresh port, for TCP the same number twice, and punch.
+
+        Raises:
+            OSError: the camera's address is not there, or no port is free.
+
+        """
+        loop = asyncio.get_running_loop()
+        for attempt in range(10):
+            sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            try:
+                sock.setblocking(False)
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+                sock.bind((self._address, 0))
+                if self._tcp:
+                    self._server = await loop.create_server(
+                        lambda: _Door(self._connected), self._address, sock.getsockname()[1]
+                    )
+                await loop.create_datagram_endpoint(lambda: self, sock=sock)
+                break
+            except OSError:
+                sock.close()
+                if attempt == 9 or not self._tcp:
+                    raise
+        if self._ended:  # the camera stopped meanwhile
+            self._let_go()
+            return
+        self._wait()
+        self.punch()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport."""
+        self._transport = cast("asyncio.DatagramTransport", transport)
+
+    def punch(self) -> None:
+        """Send the punch (again)."""
+        if not self.ready:
+            self._send(Message.PUNCH)
+
+    def _send(self, kind: Message) -> None:
+        if self._transport is None or self._chaos.silent:
+            return
+        message = pack_message(kind, self._uid)
+        if self._chaos.garbage:
+            message = self._chaos.random.randbytes(len(message))
+        if self._chaos.random.random() >= self._chaos.loss:
+            self._transport.sendto(message, self.peer)
+
+    def _wait(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self._deadline = asyncio.get_running_loop().call_later(PATIENCE, self.close)
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        """Take a datagram: only the client that searched is heard."""
+        if addr != self.peer or self._ended:
+            return
+        with contextlib.suppress(WireError):
+            kind, body = unpack_message(data)
+            if kind == Message.PUNCH:
+                if body == self._uid:
+                    self._echoed()
+                return
+        if isinstance(self.link, UdpLink):
+            self.link.received(data)
+
+    def error_received(self, exc: Exception) -> None:
+        """Ignore what the network reports about a client that is gone: its silence tells."""
+
+    def _echoed(self) -> None:
+        self._send(Message.P2P_RDY_TCP if self._tcp else Message.P2P_RDY_UDP)
+        if self.ready:
+            return
+        self.ready = True
+        if self._tcp:
+            self._wait()
+        elif self._transport is not None:
+            self._linked(UdpLink(self._chaos, self._transport, self.peer))
+
+    def _connected(self, transport: asyncio.Transport) -> None:
+        """Take a TCP connection: one, from the client that searched."""
+        host = transport.get_extra_info("peername")[0]
+        if not self.ready or self._ended or self.link is not None or host != self.peer[0]:
+            transport.abort()
+            return
+        link = TcpLink(self._chaos)
+        transport.set_protocol(link)
+        link.connection_made(transport)
+        if self._transport is not None:
+            self._transport.close()
+        if self._server is not None:
+            self._server.close()
+        self._linked(link)
+
+    def _linked(self, link: Link) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        self.link = link
+        link.on_closed = self.close
+        self._on_link(self, link)
+
+    def close(self, *, polite: bool = False) -> None:
+        """End the way in and its link."""
+        if self._ended:
+            return
+        self._ended = True
+        if self.link is not None:
+            self.link.close(polite=polite)
+        self._let_go()
+        self._on_ended(self)
+
+    def _let_go(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        if self._transport is not None:
+            self._transport.close()
+        if self._server is not None:
+            self._server.close()
+
+
+class _Door(asyncio.Protocol):
+    """A TCP connection before it is known whose it is."""
+
+    def __init__(self, connected: Callable[[asyncio.Transport], None]) -> None:
+        self._connected = connected
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._connected(transport)

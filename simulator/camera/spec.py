@@ -1,0 +1,51 @@
+"""Description of one simulated camera."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+type Transport = Literal["udp", "tcp"]
+type VideoCodec = Literal["h264", "h265"]
+type AudioCodec = Literal["pcma", "opus"]
+
+
+def _default_qualities() -> dict[int, tuple[int, int]]:
+    return {1: (640, 360), 2: (1280, 720), 3: (1280, 720)}
+
+
+@dataclass(kw_only=True, slots=True)
+class CameraSpec:
+    """What a simulated camera is and how it behaves."""
+
+    did: int
+    """Device id; its low 32 bits are the device id of the miio header."""
+    model: str
+    name: str
+    scene: str
+    """What it sees: ``kitchen``, ``nursery``, ``porch``, ``garden``, or any other name."""
+    address: str
+    """IPv4 address of its own, with the standard ports on it."""
+    mac: str
+    token: bytes = field(repr=False)
+    """miio token, 16 bytes."""
+    transport: Transport = "udp"
+    """Which kind of CS2 link it offers."""
+    codec: VideoCodec = "h264"
+    audio: AudioCodec = "pcma"
+    lenses: int = 1
+    fps: int = 15
+    gop_seconds: float = 2.0
+    qualities: dict[int, tuple[int, int]] = field(default_factory=_default_qualities)
+    """Picture size by ``videoquality``. Any other value is answered by silence, as real ones do."""
+    viewers: int = 2
+    """How many authenticated sessions it takes."""
+
+    def __post_init__(self) -> None:
+        """Refuse descriptions no camera could have."""
+        if len(self.token) != 16:
+            raise ValueError("a miio token has 16 bytes")
+        if not 0 < self.did < 1 << 64:
+            raise ValueError("a did is a positive 64-bit number")
+        if self.lenses not in {1, 2}:
+            raise ValueError("a camera has one or two lenses")

@@ -1,0 +1,113 @@
+"""What somebody in front of the display has seen: every presented frame leaves its tag here."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import asdict, dataclass
+import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from simulator.tag import Tag
+
+RING = 2000
+"""How many frames are remembered."""
+
+
+def now_ms() -> int:
+    """Return the time in unix milliseconds, as tags have it."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedFrame:
+    """One picture out of the decoder; the picture itself is not kept, only what it says."""
+
+    at: float
+    """Presentation time, seconds on the stream's own clock."""
+    tag: Tag | None
+    """None when no intact tag is in it."""
+    decoded_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShownFrame:
+    """One frame with a tag that was on the screen."""
+
+    n: int
+    """Which presented frame this was since the display was started, from 1."""
+    did: int
+    lens: int
+    counter: int
+    captured_ms: int
+    decoded_ms: int
+    presented_ms: int
+    session: int
+    """The media session (one per LOAD) that showed it."""
+
+
+class Screen:
+    """Counts and remembers presented frames."""
+
+    def __init__(self) -> None:
+        """Begin with a dark screen."""
+        self.total = 0
+        """All frames presented."""
+        self.untagged = 0
+        """Those of them in which no intact tag could be read."""
+        self.foreign = 0
+        """Those of another camera or lens than the first frame of their media session."""
+        self._ring: deque[ShownFrame] = deque(maxlen=RING)
+        self._session = 0
+        self._first: tuple[int, int] | None = None
+        self._last_presented: float | None = None
+
+    def show(self, session: int, frame: DecodedFrame) -> None:
+        """Present one frame."""
+        self.total += 1
+        self._last_presented = time.monotonic()
+        if session != self._session:
+            self._session, self._first = session, None
+        if (tag := frame.tag) is None:
+            self.untagged += 1
+            return
+        if self._first is None:
+            self._first = tag.did, tag.lens
+        elif self._first != (tag.did, tag.lens):
+            self.foreign += 1
+        self._ring.append(
+            ShownFrame(
+                self.total,
+                tag.did,
+                tag.lens,
+                tag.counter,
+                tag.captured_ms,
+                frame.decoded_ms,
+                now_ms(),
+                session,
+            )
+        )
+
+    @property
+    def last_tag(self) -> dict[str, int] | None:
+        """The tag that was last on the screen."""
+        if not self._ring:
+            return None
+        last = self._ring[-1]
+        return {
+            "did": last.did,
+            "lens": last.lens,
+            "counter": last.counter,
+            "captured_ms": last.captured_ms,
+        }
+
+    @property
+    def last_frame_age_ms(self) -> int | None:
+        """How long ago the last frame came, with or without a tag."""
+        if self._last_presented is None:
+            return None
+        return round((time.monotonic() - self._last_presented) * 1000)
+
+    def frames(self, since: int) -> list[dict[str, int]]:
+        """Return the remembered frames after number `since`."""
+        return [asdict(frame) for frame in self._ring if frame.n > since]

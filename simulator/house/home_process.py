@@ -1,0 +1,196 @@
+"""The simulated home as a process of its own, and a client of its control API."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+import json
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+import aiohttp
+
+from simulator.house import process
+from simulator.house.errors import HomeFailed
+from simulator.house.hass import ROOT
+from simulator.house.pictures import Picture
+from simulator.tag import Tag
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+START_TIMEOUT = 30.0
+"""Seconds until the control API must answer."""
+_CLOUD_PORT = 8130
+_CONTROL_PORT = 8120
+
+
+@dataclass(frozen=True, slots=True)
+class HomePlan:
+    """What the house has to know of a description file."""
+
+    path: Path
+    cameras: dict[int, str]
+    """Names by did."""
+    displays: dict[str, str]
+    """Addresses by name."""
+    cloud: str
+    """Address of the cloud, ``http://HOST:PORT``."""
+    control: tuple[str, int]
+    username: str
+    password: str
+    region: str
+
+    @classmethod
+    def read(cls, path: Path) -> HomePlan:
+        """Read the parts of a description that the house needs; raises :class:`HomeFailed`."""
+        try:
+            data: dict[str, Any] = json.loads(path.read_text("utf-8"))
+            cloud = data.get("cloud", {})
+            control = data.get("control", {})
+            account = cloud.get("account", cloud)
+            return cls(
+                path,
+                {int(camera["did"]): str(camera["name"]) for camera in data["cameras"]},
+                {str(d["name"]): str(d["address"]) for d in data.get("displays", [])},
+                f"http://{cloud['address']}:{cloud.get('port', _CLOUD_PORT)}",
+                (control.get("address", "127.0.0.1"), control.get("port", _CONTROL_PORT)),
+                str(account.get("username", "demo@example.com")),
+                str(account.get("password", "open-sesame")),
+                str(account.get("region", cloud.get("region", "de"))),
+            )
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise HomeFailed(f"{path} is no description of a home: {error!r}") from None
+
+
+class Control:
+    """The control API of a running simulated home."""
+
+    def __init__(self, address: tuple[str, int]) -> None:
+        """Speak to the API at ``address``."""
+        self._url = f"http://{address[0]}:{address[1]}"
+        self._http: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        """Open."""
+        self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close."""
+        if self._http is not None:
+            await self._http.close()
+            self._http = None
+
+    async def _call(self, method: str, path: str, body: object = None) -> dict[str, Any]:
+        assert self._http is not None
+        try:
+            async with self._http.request(method, f"{self._url}{path}", json=body) as response:
+                response.raise_for_status()
+                answer: dict[str, Any] = await response.json(content_type=None)
+                return answer
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise HomeFailed(f"control API, {method} {path}: {error!r}") from None
+
+    async def state(self) -> dict[str, Any]:
+        """Return the state of everything in the home."""
+        return await self._call("GET", "/state")
+
+    async def cameras(self) -> dict[int, dict[str, Any]]:
+        """Return the cameras' counters by did."""
+        return {int(did): camera for did, camera in (await self.state())["cameras"].items()}
+
+    async def media_connections(self) -> int:
+        """Return how many media connections are open, over all cameras."""
+        return sum(int(c["media_connections"]) for c in (await self.cameras()).values())
+
+    async def media_bytes(self) -> int:
+        """Return how many bytes of media the cameras have sent, over all cameras."""
+        return sum(int(c["media_bytes_sent"]) for c in (await self.cameras()).values())
+
+    async def display(self, name: str) -> dict[str, Any]:
+        """Return the state of one display."""
+        display: dict[str, Any] = (await self.state())["displays"][name]
+        return display
+
+    async def frames(self, name: str, since: int) -> tuple[list[Picture], int]:
+        """Return the pictures a display has shown after number ``since``, and the last number.
+
+        A display is judged by when a picture came out on it.
+        """
+        answer = await self._call("GET", f"/displays/{name}/frames?since={since}")
+        pictures = []
+        for frame in answer["frames"]:
+            since = max(since, int(frame["n"]))
+            shown = float(frame["decoded_ms"])
+            tag = None
+            if frame.get("did") is not None:
+                tag = Tag(frame["did"], frame["lens"], frame["counter"], frame["captured_ms"])
+            pictures.append(Picture("display", tag, 0.0, shown))
+        return pictures, since
+
+    async def power(self, did: int, *, on: bool) -> None:
+        """Put a camera's lens to sleep, or wake it, at the camera."""
+        await self._call("POST", f"/cameras/{did}/power", {"on": on})
+
+    async def reboot(self, did: int) -> None:
+        """Reboot a camera."""
+        await self._call("POST", f"/cameras/{did}/reboot")
+
+
+class HomeProcess:
+    """``python -m simulator home FILE``."""
+
+    def __init__(self, plan: HomePlan, log: Path) -> None:
+        """Describe; nothing runs before :meth:`start`."""
+        self.plan = plan
+        self.log = log
+        self._child = process.Child(
+            [sys.executable, "-m", "simulator", "home", str(plan.path.resolve())],
+            log=log,
+            cwd=ROOT,
+        )
+
+    @property
+    def running(self) -> bool:
+        """Whether the process lives."""
+        return self._child.running
+
+    async def start(self) -> float:
+        """Start and wait for the control API; return the seconds it took."""
+        host, port = self.plan.control
+        process.require_free(host, port, "the simulated home's control API")
+        cloud_host, _, cloud_port = self.plan.cloud.removeprefix("http://").partition(":")
+        process.require_free(cloud_host, int(cloud_port), "the simulated cloud")
+        for name, address in self.plan.displays.items():
+            process.require_free(address, 8009, name)
+        started = time.monotonic()
+        await self._child.start()
+        try:
+            async with Control(self.plan.control) as control:
+                await self._answering(control, started + START_TIMEOUT)
+        except BaseException:
+            await self._child.stop()
+            raise
+        return time.monotonic() - started
+
+    async def _answering(self, control: Control, deadline: float) -> None:
+        while time.monotonic() < deadline:
+            if not self.running:
+                raise HomeFailed(f"the simulated home ended at once:\n{self._child.tail()}")
+            try:
+                await control.state()
+            except HomeFailed:
+                await asyncio.sleep(0.1)
+            else:
+                return
+        raise HomeFailed(f"the simulated home did not answer; its log: {self.log}")
+
+    async def stop(self) -> None:
+        """End the process."""
+        await self._child.stop()
+
+    async def wait(self) -> int:
+        """Wait until the process ends by itself."""
+        return await self._child.wait()

@@ -1,0 +1,88 @@
+"""Reading the log of a ``hass`` process for what should not be there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+_RECORD = re.compile(
+    r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3} (?P<level>[A-Z]+) \([^)]*\) \[(?P<logger>[^\]]+)\] "
+    r"(?P<message>.*)$"
+)
+_SETUP = re.compile(
+    r"(?:Setup failed for|Unable to set up dependencies of) (?:custom integration )?'(?P<domain>\w+)'"
+)
+USED = frozenset(
+    {
+        "api",
+        "auth",
+        "camera",
+        "cast",
+        "config",
+        "diagnostics",
+        "frontend",
+        "http",
+        "lovelace",
+        "media_player",
+        "media_source",
+        "mi_camera",
+        "repairs",
+        "stream",
+        "switch",
+        "websocket_api",
+    }
+)
+"""Domains the house needs. ``hass`` also loads speech, infrared and the like for everybody;
+their packages are not installed here and nothing of theirs is used."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogRecord:
+    """One record, with the lines of its traceback."""
+
+    level: str
+    logger: str
+    message: str
+    detail: str
+
+
+def records(text: str) -> Iterator[LogRecord]:
+    """Split the text of a log into records; lines of no record (a crash) are level ``RAW``."""
+    level, logger, message = "RAW", "", ""
+    detail: list[str] = []
+    for line in text.splitlines():
+        if match := _RECORD.match(line):
+            if message or detail:
+                yield LogRecord(level, logger, message, "\n".join(detail))
+            level, logger, message = match["level"], match["logger"], match["message"]
+            detail = []
+        else:
+            detail.append(line)
+    if message or detail:
+        yield LogRecord(level, logger, message, "\n".join(detail))
+
+
+def _expected(record: LogRecord) -> bool:
+    if record.logger == "homeassistant.setup":
+        match = _SETUP.search(record.message)
+        return match is not None and match["domain"] not in USED
+    # An optional C library that only makes resizing stills faster.
+    return record.logger.endswith("camera.img_util") and "libturbojpeg" in record.message
+
+
+def errors(path: Path, offset: int = 0) -> list[LogRecord]:
+    """Return the records of level ERROR and worse, and tracebacks, that a good run has not."""
+    with path.open("rb") as file:
+        file.seek(offset)
+        text = file.read().decode("utf-8", "replace")
+    return [
+        record
+        for record in records(text)
+        if (record.level in {"ERROR", "CRITICAL"} or "Traceback (most" in record.detail)
+        and not _expected(record)
+    ]

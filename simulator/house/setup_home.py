@@ -1,0 +1,192 @@
+"""Setting the simulated home up in Home Assistant as its owner would: by the config flows."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+import time
+from typing import TYPE_CHECKING
+
+from simulator.house.errors import ApiError, SetupFailed
+from simulator.house.hass import INTEGRATION
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from simulator.house.client import HassClient, Json
+    from simulator.house.home_process import HomePlan
+
+START_TIMEOUT = 60.0
+"""Seconds until Home Assistant must be running, and until all entities must be there."""
+MAX_STEPS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Entities:
+    """What the flows have made."""
+
+    entry_id: str
+    cameras: dict[int, str]
+    """Entity ids by did, in the order of the description."""
+    switch: str
+    """The kill switch: on lets pictures out."""
+    displays: dict[str, str]
+    """Entity ids by name."""
+
+
+async def wait_running(client: HassClient) -> None:
+    """Wait until Home Assistant has started everything."""
+    deadline = time.monotonic() + START_TIMEOUT
+    while (await client.command("get_config"))["state"] != "RUNNING":
+        if time.monotonic() > deadline:
+            raise SetupFailed("Home Assistant has not finished starting")
+        await asyncio.sleep(0.1)
+
+
+async def set_up(client: HassClient, plan: HomePlan) -> Entities:
+    """Add what is missing: the cameras of the account, and the displays. Idempotent."""
+    await wait_running(client)
+    if not await client.entries(INTEGRATION):
+        await _add_cameras(client, plan)
+    if plan.displays and not await client.entries("cast"):
+        await _run(client, "cast", {"config": {"known_hosts": list(plan.displays.values())}})
+    entities = await wait_entities(client, plan)
+    # Voice and infrared parts that every Home Assistant loads have no packages here; what it
+    # says about them is no news to whoever looks at a demo.
+    await client.call("persistent_notification.dismiss_all")
+    return entities
+
+
+async def _add_cameras(client: HassClient, plan: HomePlan) -> None:
+    def cameras(step: Json) -> Json:
+        offered = options(step, "cameras")
+        missing = {str(did) for did in plan.cameras} - set(offered)
+        if missing:
+            raise SetupFailed(f"the account does not offer {', '.join(sorted(missing))}")
+        return {"cameras": [str(did) for did in plan.cameras]}
+
+    await _run(
+        client,
+        INTEGRATION,
+        {
+            "user": {"next_step_id": "account"},
+            "account": {
+                "username": plan.username,
+                "password": plan.password,
+                "region": plan.region,
+            },
+            "cameras": cameras,
+        },
+    )
+
+
+def options(step: Json, name: str) -> list[str]:
+    """Return the values a form's select field offers."""
+    for schema in step.get("data_schema") or []:
+        if schema["name"] != name:
+            continue
+        select = schema.get("selector", {}).get("select")
+        offered = select["options"] if select is not None else schema.get("options", [])
+        if isinstance(offered, dict):
+            return [str(value) for value in offered]
+        # A select selector has mappings or plain strings, an old multi-select pairs.
+        return [
+            str(one["value"] if isinstance(one, dict) else one[0] if isinstance(one, list) else one)
+            for one in offered
+        ]
+    return []
+
+
+async def _run(
+    client: HassClient, handler: str, answers: Mapping[str, Json | Callable[[Json], Json]]
+) -> None:
+    """Lead a config flow to its entry; each step is answered by its id."""
+    step = await client.flow({"handler": handler, "show_advanced_options": False})
+    answered: set[str] = set()
+    for _ in range(MAX_STEPS):
+        if step["type"] == "create_entry":
+            return
+        if step["type"] not in {"form", "menu"}:
+            raise SetupFailed(f"{handler}: the flow ended with {step['type']} {step.get('reason')}")
+        name = str(step["step_id"])
+        if step.get("errors"):
+            raise SetupFailed(f"{handler}, step {name}: {step['errors']}")
+        if name not in answers or name in answered:
+            raise SetupFailed(f"{handler}: unexpected step {name}")
+        answered.add(name)
+        answer = answers[name]
+        body = answer(step) if callable(answer) else answer
+        if step["type"] == "form":
+            fields = {schema["name"] for schema in step.get("data_schema") or []}
+            body = {key: value for key, value in body.items() if key in fields}
+        step = await client.flow(body, step["flow_id"])
+    raise SetupFailed(f"{handler}: no end to the flow")
+
+
+async def wait_entities(client: HassClient, plan: HomePlan) -> Entities:
+    """Wait until every camera, the switch and every display is there and available."""
+    deadline = time.monotonic() + START_TIMEOUT
+    missing = "nothing was looked for"
+    while time.monotonic() < deadline:
+        found = await _find(client, plan)
+        if isinstance(found, Entities):
+            return found
+        missing = found
+        await asyncio.sleep(0.25)
+    raise SetupFailed(f"after {START_TIMEOUT:.0f} s there is still no {missing}")
+
+
+async def _find(client: HassClient, plan: HomePlan) -> Entities | str:
+    registry = await client.registry()
+    states = await client.states()
+    cameras: dict[int, str] = {}
+    switch = ""
+    players: dict[str, str] = {}
+    for entity in registry:
+        entity_id = str(entity["entity_id"])
+        domain = entity_id.partition(".")[0]
+        if entity["platform"] == INTEGRATION and domain == "camera":
+            digits = str(entity["unique_id"]).replace("_", "-").partition("-")[0]
+            if digits.isdigit():
+                cameras[int(digits)] = entity_id
+        elif entity["platform"] == INTEGRATION and domain == "switch":
+            if entity.get("translation_key") == "streaming":
+                switch = entity_id
+        elif entity["platform"] == "cast" and domain == "media_player" and entity_id in states:
+            players[str(states[entity_id]["attributes"].get("friendly_name"))] = entity_id
+    for did, name in plan.cameras.items():
+        if did not in cameras or cameras[did] not in states:
+            return f"camera {name} ({did})"
+    if switch not in states:
+        return "kill switch"
+    # With pictures off cameras are unavailable, and rightly so.
+    if states[switch]["state"] == "on":
+        for did, name in plan.cameras.items():
+            if states[cameras[did]]["state"] in {"unavailable", "unknown"}:
+                return f"picture of camera {name}: it is unavailable"
+    for name in plan.displays:
+        player = players.get(name)
+        if player is None or states[player]["state"] in {"unavailable", "unknown"}:
+            return f"display {name}"
+    entries = await client.entries(INTEGRATION)
+    return Entities(
+        str(entries[0]["entry_id"]),
+        {did: cameras[did] for did in plan.cameras},
+        switch,
+        {name: players[name] for name in plan.displays},
+    )
+
+
+async def expect_refusal(client: HassClient, answers: Mapping[str, Json]) -> str:
+    """Lead the integration's flow into an error and return its key; leaves no flow behind."""
+    step = await client.flow({"handler": INTEGRATION})
+    flow_id = step["flow_id"]
+    try:
+        while step["type"] in {"form", "menu"} and not step.get("errors"):
+            step = await client.flow(dict(answers[step["step_id"]]), flow_id)
+    except ApiError as error:
+        return error.message
+    finally:
+        if step["type"] in {"form", "menu"}:
+            await client.rest("DELETE", f"/api/config/config_entries/flow/{flow_id}")
+    return str((step.get("errors") or {}).get("base") or step.get("reason"))

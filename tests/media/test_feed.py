@@ -1,0 +1,282 @@
+"""One upstream, many viewers, and nothing foreign or old among it."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from typing import TYPE_CHECKING
+
+import av
+import pytest
+
+from custom_components.mi_camera.gate import Gate
+from custom_components.mi_camera.media import (
+    Feed,
+    FeedLimits,
+    FeedState,
+    Source,
+    Trouble,
+    UpstreamError,
+)
+from custom_components.mi_camera.miss import Codec
+
+from .pictures import GROUP, FakeCamera, coded
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from custom_components.mi_camera.media.viewer import Viewer
+
+SOURCE = Source("1001", 0)
+LIMITS = FeedLimits(linger=0.1, stall=0.4, first_picture=1.0, max_lag=5.0, backoff=(0.05, 0.2))
+
+
+@pytest.fixture
+def gate() -> Gate:
+    gate = Gate()
+    gate.open()
+    return gate
+
+
+@pytest.fixture
+def camera() -> FakeCamera:
+    return FakeCamera(SOURCE)
+
+
+@pytest.fixture
+async def feed(camera: FakeCamera, gate: Gate) -> AsyncGenerator[Feed]:
+    feed = Feed(SOURCE, camera.connect, limits=LIMITS)
+    gate.on_close(feed.cut)
+    yield feed
+    await feed.close()
+
+
+async def drain(viewer: Viewer, seconds: float = 0.1) -> bytes:
+    """Return what is there for a viewer."""
+    data = b""
+    try:
+        async with asyncio.timeout(seconds):
+            async for chunk in viewer:
+                data += chunk
+    except TimeoutError:
+        pass
+    return data
+
+
+def pictures(data: bytes) -> int:
+    """Decode MPEG-TS and count."""
+    with av.open(io.BytesIO(data)) as container:
+        return sum(1 for _ in container.decode(video=0))
+
+
+async def wait_for(condition: object, seconds: float = 3.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():  # type: ignore[operator]
+            await asyncio.sleep(0.005)
+
+
+async def test_nothing_is_opened_without_a_viewer(feed: Feed, camera: FakeCamera) -> None:
+    await asyncio.sleep(0.05)
+    assert camera.attempts == 0
+    assert feed.state is FeedState.IDLE
+
+
+@pytest.mark.parametrize("codec", [Codec.H264, Codec.H265])
+async def test_two_viewers_share_one_session_and_the_second_starts_at_once(
+    feed: Feed, camera: FakeCamera, gate: Gate, codec: Codec
+) -> None:
+    first = feed.view(gate.require())
+    session = await camera.session()
+    session.send(GROUP + 5, codec=codec)
+    second = feed.view(gate.require())
+    assert pictures(await drain(first)) == GROUP + 5
+    assert pictures(await drain(second)) == 5
+    assert camera.attempts == 1
+    assert feed.viewers == 2
+
+
+async def test_a_mid_group_start_waits_for_the_key_frame(
+    feed: Feed, camera: FakeCamera, gate: Gate
+) -> None:
+    viewer = feed.view(gate.require())
+    session = await camera.session()
+    session.sequence = 3
+    session.send(GROUP - 3)
+    assert await drain(viewer, 0.05) == b""
+    session.send(GROUP)
+    assert pictures(await drain(viewer)) == GROUP
+
+
+async def test_the_session_closes_a_little_after_the_last_viewer(
+    feed: Feed, camera: FakeCamera, gate: Gate
+) -> None:
+    viewer = feed.view(gate.require())
+    session = await camera.session()
+    session.send(3)
+    viewer.close()
+    assert not session.closed
+    await wait_for(lambda: session.closed)
+    await wait_for(lambda: feed.state is FeedState.IDLE)
+
+
+async def test_closing_the_gate_cuts_everything_before_it_returns(
+    feed: Feed, camera: FakeCamera, gate: Gate
+) -> None:
+    viewer = feed.view(gate.require())
+    session = await camera.session()
+    session.send(GROUP)
+    gate.close()
+    assert session.aborted
+    assert viewer.ended
+    assert feed.state is FeedState.IDLE
+    session.send(GROUP)
+    assert await drain(viewer, 0.05) == b""
+    assert await drain(feed.view(gate.permit() or _dead_permit(gate)), 0.05) == b""
+    await asyncio.sleep(0.2)
+    assert camera.attempts == 1
+
+
+def _dead_permit(gate: Gate):
+    from custom_components.mi_camera.gate import Permit
+
+    return Permit(gate, gate.epoch)
+
+
+async def test_a_connection_in_progress_does_not_survive_the_gate(
+    feed: Feed, camera: FakeCamera, gate: Gate
+) -> None:
+    camera.hang = True
+    viewer = feed.view(gate.require())
+    await wait_for(lambda: camera.attempts == 1)
+    gate.close()
+    assert viewer.ended
+    camera.hang = False
+    await feed.close()
+    assert camera.sessions == []
+
+
+async def test_a_new_epoch_gets_a_new_session(feed: Feed, camera: FakeCamera, gate: Gate) -> None:
+    feed.view(gate.require())
+    first = await camera.session()
+    first.send(2)
+    gate.close()
+    gate.open()
+    viewer = feed.view(gate.require())
+    second = await camera.session(2)
+    first.send(3)
+    second.send(2)
+    assert pictures(await drain(viewer)) == 2
+    assert second.epoch > first.epoch
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [{"source": Source("2002", 0)}, {"source": Source("1001", 1)}, {"epoch": 77}, {"session": 1}],
+)
+async def test_a_picture_from_elsewhere_cuts_the_feed(
+    camera: FakeCamera, gate: Gate, forged: dict[str, object]
+) -> None:
+    reported: list[Source] = []
+    feed = Feed(SOURCE, camera.connect, limits=LIMITS, on_violation=reported.append)
+    viewer = feed.view(gate.require())
+    session = await camera.session()
+    session.send(3)
+    session.send(1, **forged)  # type: ignore[arg-type]
+    assert feed.violations == 1
+    assert reported == [SOURCE]
+    assert viewer.ended
+    assert session.aborted
+    await feed.close()
+
+
+async def test_an_old_picture_is_not_live(feed: Feed, camera: FakeCamera, gate: Gate) -> None:
+    viewer = feed.view(gate.require())
+    session = await camera.session()
+    session.send(GROUP, age=LIMITS.max_lag + 1)
+    assert await drain(viewer, 0.05) == b""
+    session.send(GROUP)
+    assert pictures(await drain(viewer)) == GROUP
+
+
+async def test_a_stalled_stream_ends_its_viewers_and_comes_back(
+    feed: Feed, camera: FakeCamera, gate: Gate
+) -> None:
+    viewer = feed.view(gate.require())
+    session = await camera.session()
+    session.send(3)
+    await drain(viewer, 0.05)
+    await wait_for(lambda: viewer.ended)
+    assert await drain(feed.view(gate.require()), 0.0) == b""
+    again = await camera.session(2)
+    assert session.closed
+    newcomer = feed.view(gate.require())
+    again.send(2)
+    assert pictures(await drain(newcomer)) == 2
+
+
+async def test_a_broken_session_is_made_anew_for_the_same_viewer(
+    feed: Feed, camera: FakeCamera, gate: Gate
+) -> None:
+    viewer = feed.view(gate.require())
+    session = await camera.session()
+    session.send(GROUP)
+    session.on_closed()
+    again = await camera.session(2)
+    assert not viewer.ended
+    again.send(GROUP)
+    assert pictures(await drain(viewer)) == 2 * GROUP
+
+
+async def test_trouble_is_told_and_a_viewer_does_not_wait_for_ever(
+    feed: Feed, camera: FakeCamera, gate: Gate
+) -> None:
+    camera.trouble = UpstreamError(Trouble.ASLEEP)
+    viewer = feed.view(gate.require())
+    await wait_for(lambda: viewer.ended)
+    assert feed.trouble is Trouble.ASLEEP
+    assert 2 <= camera.attempts <= 30
+
+
+async def test_another_picture_size_ends_the_viewers(
+    feed: Feed, camera: FakeCamera, gate: Gate
+) -> None:
+    viewer = feed.view(gate.require())
+    session = await camera.session()
+    session.send(GROUP)
+    session.send(GROUP, units=coded(Codec.H264, 640, 360))
+    assert viewer.ended
+    newcomer = feed.view(gate.require())
+    assert pictures(await drain(newcomer)) == GROUP
+
+
+async def test_keyframe_waits_for_a_fresh_one(feed: Feed, camera: FakeCamera, gate: Gate) -> None:
+    waiting = asyncio.ensure_future(feed.keyframe(gate.require(), max_age=10, timeout=2))
+    session = await camera.session()
+    session.send(3)
+    unit = await waiting
+    assert unit.keyframe
+    assert (await feed.keyframe(gate.require(), max_age=10, timeout=2)) is unit
+    with pytest.raises(TimeoutError):
+        await feed.keyframe(gate.require(), max_age=-1, timeout=0.05)
+    gate.close()
+    with pytest.raises(TimeoutError):
+        await feed.keyframe(_dead_permit(gate), max_age=10, timeout=1)
+
+
+async def test_keyframe_gives_up_when_the_gate_closes(
+    feed: Feed, camera: FakeCamera, gate: Gate
+) -> None:
+    waiting = asyncio.ensure_future(feed.keyframe(gate.require(), max_age=10, timeout=5))
+    await camera.session()
+    gate.close()
+    with pytest.raises(TimeoutError):
+        await waiting
+
+
+async def test_the_group_kept_for_newcomers_is_bounded(camera: FakeCamera, gate: Gate) -> None:
+    feed = Feed(SOURCE, camera.connect, limits=FeedLimits(group_bytes=2000, linger=0.1))
+    feed.view(gate.require())
+    session = await camera.session()
+    session.send(GROUP)
+    assert feed._group_bytes <= 2000 or len(feed._group) < GROUP
+    await feed.close()

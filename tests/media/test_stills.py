@@ -1,0 +1,140 @@
+"""Stills are pictures of now, or nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import time
+from typing import TYPE_CHECKING
+
+from PIL import Image
+import pytest
+
+from custom_components.mi_camera.gate import Gate
+from custom_components.mi_camera.media import AccessUnit, Feed, Source, StillMaker
+from custom_components.mi_camera.media.parameter_sets import parameter_sets
+from custom_components.mi_camera.media.stills import decode_keyframe
+from custom_components.mi_camera.miss import Codec
+
+from .pictures import GROUP, FakeCamera, coded
+from .test_feed import LIMITS
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+SOURCE = Source("1001")
+
+
+def unit(data: bytes, codec: Codec = Codec.H264) -> AccessUnit:
+    return AccessUnit(SOURCE, 1, 1, 1, time.monotonic(), codec, True, data)
+
+
+@pytest.mark.parametrize("codec", [Codec.H264, Codec.H265])
+@pytest.mark.parametrize("grey", [40, 128, 210])
+def test_a_still_has_the_brightness_of_the_picture(codec: Codec, grey: int) -> None:
+    image = Image.open(io.BytesIO(decode_keyframe(unit(coded(codec, grey=grey)[0], codec))))
+    assert image.format == "JPEG"
+    assert image.size == (320, 180)
+    # Limited range in the video, full range in the JPEG.
+    expected = min(255, max(0, (grey - 16) * 255 / 219))
+    assert abs(image.convert("L").getpixel((200, 90)) - expected) < 6
+
+
+@pytest.mark.parametrize(
+    ("asked", "given"),
+    [((160, 90), (160, 90)), ((100, 100), (100, 56)), ((9999, 9999), (320, 180))],
+)
+def test_a_still_fits_the_size_that_is_asked(
+    asked: tuple[int, int], given: tuple[int, int]
+) -> None:
+    image = Image.open(io.BytesIO(decode_keyframe(unit(coded()[0]), *asked)))
+    assert image.size == given
+
+
+@pytest.mark.parametrize("data", [b"", b"\0\0\0\1\x65garbage", coded()[1]])
+def test_what_holds_no_whole_picture_gives_no_still(data: bytes) -> None:
+    with pytest.raises(ValueError, match="key frame"):
+        decode_keyframe(unit(data))
+
+
+@pytest.mark.parametrize("codec", [Codec.H264, Codec.H265])
+def test_parameter_sets_tell_sizes_apart(codec: Codec) -> None:
+    small, again, large = (
+        parameter_sets(codec, picture)
+        for picture in (coded(codec)[0], coded(codec)[GROUP], coded(codec, 640, 360)[0])
+    )
+    assert small
+    assert small == again
+    assert small != large
+    assert parameter_sets(codec, coded(codec)[1]) == b""
+    assert parameter_sets(codec, b"") == b""
+    assert parameter_sets(codec, b"\0\0\1") == b""
+
+
+@pytest.fixture
+def gate() -> Gate:
+    gate = Gate()
+    gate.open()
+    return gate
+
+
+@pytest.fixture
+def camera() -> FakeCamera:
+    return FakeCamera(SOURCE)
+
+
+@pytest.fixture
+async def feed(camera: FakeCamera, gate: Gate) -> AsyncGenerator[Feed]:
+    feed = Feed(SOURCE, camera.connect, limits=LIMITS)
+    gate.on_close(feed.cut)
+    yield feed
+    await feed.close()
+
+
+async def test_askers_for_one_picture_share_one_decoding(
+    feed: Feed, camera: FakeCamera, gate: Gate
+) -> None:
+    maker = StillMaker(feed)
+    asking = asyncio.gather(*(maker.still(gate.require()) for _ in range(3)))
+    (await camera.session()).send(1)
+    stills = await asking
+    assert stills[0] is not None
+    assert stills[0] is stills[1] is stills[2]
+    assert stills[0].age < 2
+    maker.forget()
+    again = await maker.still(gate.require())
+    assert again is not None
+    assert again is not stills[0]
+
+
+async def test_no_still_rather_than_an_old_one(feed: Feed, camera: FakeCamera, gate: Gate) -> None:
+    maker = StillMaker(feed, max_age=0.2, timeout=0.3)
+    asking = asyncio.ensure_future(maker.still(gate.require()))
+    session = await camera.session()
+    session.send(1)
+    assert await asking is not None
+    await asyncio.sleep(0.25)
+    assert await maker.still(gate.require()) is None
+
+
+async def test_no_still_when_the_gate_closes_meanwhile(
+    feed: Feed, camera: FakeCamera, gate: Gate
+) -> None:
+    maker = StillMaker(feed)
+    permit = gate.require()
+    asking = asyncio.ensure_future(maker.still(permit))
+    session = await camera.session()
+    session.send(1)
+    await asyncio.sleep(0)
+    gate.close()
+    assert await asking is None
+    assert await maker.still(permit) is None
+
+
+async def test_a_broken_key_frame_gives_no_still(
+    feed: Feed, camera: FakeCamera, gate: Gate
+) -> None:
+    maker = StillMaker(feed)
+    asking = asyncio.ensure_future(maker.still(gate.require()))
+    (await camera.session()).send(1, units=(b"\0\0\0\1\x65broken",))
+    assert await asking is None
