@@ -161,9 +161,7 @@ def logo(height: int, ink: Colour) -> Image.Image:
     stroke = round(large * 0.007)
     left, top, right, bottom = font.getbbox(text, stroke_width=stroke)
     gap = round(large * 0.2)
-    canvas = Image.new(
-        "RGBA", (large + gap + math.ceil(right - left) + 2 * SCALE, large), (*ink, 0)
-    )
+    canvas = Image.new("RGBA", (large * 2 + gap + math.ceil(right - left), large), (*ink, 0))
     name = Image.new("L", canvas.size, 0)
     ImageDraw.Draw(name).text(
         (large + gap - left, (large - (bottom - top)) / 2 - top),
@@ -174,8 +172,8 @@ def logo(height: int, ink: Colour) -> Image.Image:
     )
     canvas.putalpha(name)
     canvas.paste(icon(large), (0, 0))
-    width = math.ceil(canvas.width / SCALE)
-    return canvas.resize((width, height), Image.Resampling.LANCZOS)
+    small = canvas.resize((canvas.width // SCALE, height), Image.Resampling.LANCZOS)
+    return small.crop(small.getchannel("A").getbbox())
 
 
 def main() -> None:

@@ -12,8 +12,9 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    type Plane = NDArray[np.uint8]
-    type Planes = tuple[Plane, Plane, Plane]
+type Plane = NDArray[np.uint8]
+type Planes = tuple[Plane, Plane, Plane]
+"""Luma (height, width), and the two chroma planes at half that size."""
 
 AUDIO_FRAME_MS = 40
 _BITS_PER_PIXEL = 1_500_000 / (1280 * 720 * 15)
@@ -34,7 +35,7 @@ _OPTIONS = {
         "forced-idr": "1",
         "x265-params": (
             "log-level=none:repeat-headers=1:annexb=1:scenecut=0:bframes=0:"
-            "pools=none:frame-threads=1:wpp=0:info=0"
+            "pools=none:frame-threads=1:wpp=0:info=0:open-gop=0"
         ),
     },
 }

@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
-import socket
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from homeassistant.config_entries import SOURCE_USER
+from homeassistant.const import CONF_PASSWORD, CONF_REGION, CONF_USERNAME
+from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.setup import async_setup_component
 import pytest
 import pytest_socket
 
+# Imported before Home Assistant looks for custom integrations: the test plugin brings a
+# package of that name, which would win.
+from custom_components.mi_camera.const import DOMAIN
 
-@pytest.hookimpl(trylast=True)
-def pytest_runtest_setup() -> None:
-    """Give back real sockets, to loopback only: the simulators live there.
+from .home import PASSWORD, REGION, USERNAME, Home, spec
 
-    The Home Assistant test plugin has switched them off just before.
-    """
-    pytest_socket.enable_socket()
-    real = pytest_socket._true_connect
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
 
-    def connect(sock: Any, address: Any) -> Any:
-        if isinstance(address, tuple):
-            host = address[0]
-            if host != "localhost" and not ipaddress.ip_address(host).is_loopback:
-                raise pytest_socket.SocketConnectBlockedError(["127.0.0.0/8"], host)
-        return real(sock, address)
+    from homeassistant.core import HomeAssistant
 
-    socket.socket.connect = connect  # type: ignore[method-assign]
+    from custom_components.mi_camera.hub import MiCameraConfigEntry
+
+
+# The Home Assistant test plugin switches sockets off before each test. The simulators
+# need them, so instead connections are confined to loopback.
+_allow_hosts = pytest_socket.socket_allow_hosts
+
+
+def _allow_loopback(*_: Any, **__: Any) -> None:
+    _allow_hosts(["127.0.0.0/8", "::1"], allow_unix_socket=True)
+
+
+def _leave_sockets_on(*_: Any, **__: Any) -> None:
+    """Do nothing in place of switching them off."""
+
+
+pytest_socket.socket_allow_hosts = _allow_loopback
+pytest_socket.disable_socket = _leave_sockets_on
 
 
 @pytest.hookimpl(trylast=True)
@@ -43,3 +56,56 @@ def _custom_integrations(request: pytest.FixtureRequest) -> None:
     """Let Home Assistant find this integration wherever a test uses `hass`."""
     if "hass" in request.fixturenames:
         request.getfixturevalue("enable_custom_integrations")
+
+
+@pytest.fixture
+async def home() -> AsyncGenerator[Home]:
+    """Two simulated cameras and their cloud."""
+    home = await Home.start(spec(1), spec(2))
+    yield home
+    await home.stop()
+
+
+@pytest.fixture
+async def ready(hass: HomeAssistant, home: Home) -> HomeAssistant:
+    """Home Assistant that knows the simulated cloud, before anything is set up."""
+    hass.config.internal_url = "http://127.0.0.1:8123"
+    assert await async_setup_component(hass, "http", {"http": {"server_host": ["127.0.0.1"]}})
+    assert await async_setup_component(hass, DOMAIN, home.developer)
+    await hass.async_block_till_done()
+    return hass
+
+
+@pytest.fixture
+async def entry(ready: HomeAssistant) -> AsyncGenerator[MiCameraConfigEntry]:
+    """The hub with both cameras, set up through its flow as a user would."""
+    entry = await set_up(ready)
+    yield entry
+    if entry.entry_id in {one.entry_id for one in ready.config_entries.async_entries()}:
+        await ready.config_entries.async_remove(entry.entry_id)
+        await ready.async_block_till_done()
+
+
+async def set_up(hass: HomeAssistant) -> MiCameraConfigEntry:
+    """Sign in, take all cameras, and wait until they have answered."""
+    flows = hass.config_entries.flow
+    result = await flows.async_init(DOMAIN, context={"source": SOURCE_USER})
+    result = await flows.async_configure(result["flow_id"], {"next_step_id": "account"})
+    result = await flows.async_configure(
+        result["flow_id"],
+        {CONF_USERNAME: USERNAME, CONF_PASSWORD: PASSWORD, CONF_REGION: REGION},
+    )
+    assert result["type"] is FlowResultType.FORM, result
+    assert result["step_id"] == "cameras", result
+    result = await flows.async_configure(
+        result["flow_id"], result["data_schema"]({})  # type: ignore[misc]
+    )
+    assert result["type"] is FlowResultType.CREATE_ENTRY, result
+    entry: MiCameraConfigEntry = result["result"]
+    await settle(hass)
+    return entry
+
+
+async def settle(hass: HomeAssistant) -> None:
+    """Wait for background tasks too, such as the first poll of cameras."""
+    await hass.async_block_till_done(wait_background_tasks=True)

@@ -23,15 +23,23 @@ if TYPE_CHECKING:
 
 PLATFORMS = [Platform.CAMERA, Platform.SWITCH]
 
+
+def _endpoints(urls: dict[str, str]) -> CloudEndpoints:
+    return CloudEndpoints.from_mapping(
+        {"account": urls[CONF_ACCOUNT_URL], "api": urls[CONF_API_URL]}
+    )
+
+
 CONFIG_SCHEMA = vol.Schema(
     {
         vol.Optional(DOMAIN, default={}): vol.Schema(
             {
-                vol.Optional(CONF_DEVELOPER): vol.Schema(
+                vol.Optional(CONF_DEVELOPER): vol.All(
                     {
                         vol.Required(CONF_ACCOUNT_URL): cv.url,
                         vol.Required(CONF_API_URL): cv.url,
-                    }
+                    },
+                    _endpoints,
                 )
             }
         )
@@ -44,13 +52,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Make the gate, closed, before there is anything it could let out."""
     hass.data[DATA_KILL_SWITCH] = KillSwitch(hass)
     developer = config.get(DOMAIN, {}).get(CONF_DEVELOPER)
-    hass.data[DATA_ENDPOINTS] = (
-        CloudEndpoints.from_mapping(
-            {"account": developer[CONF_ACCOUNT_URL], "api": developer[CONF_API_URL]}
-        )
-        if developer
-        else PRODUCTION
-    )
+    hass.data[DATA_ENDPOINTS] = developer or PRODUCTION
     async_setup_services(hass)
     return True
 

@@ -67,7 +67,7 @@ class MissServer(Chaos):
     @property
     def media_connections(self) -> int:
         """Clients through to a link now, logged in or not."""
-        return sum(client.ready for client in self._clients.values())
+        return len(self._sessions)
 
     @property
     def sessions(self) -> int:

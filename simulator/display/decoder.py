@@ -70,12 +70,13 @@ class SegmentDecoder:
         if self._context is None:
             self._context = self._open(stream)
         frames: list[DecodedFrame] = []
-        damaged = 0
+        packets = damaged = 0
         for packet in container.demux(stream):
             if self._halted.is_set() or len(frames) >= MAX_FRAMES:
                 break
             if packet.size == 0:  # the demuxer's end mark; the decoder is to go on
                 continue
+            packets += 1
             try:
                 pictures = self._context.decode(packet)
             except av.FFmpegError:
@@ -86,6 +87,8 @@ class SegmentDecoder:
                     continue
                 at = float(picture.pts * picture.time_base)
                 frames.append(DecodedFrame(at, read_frame(picture), now_ms()))
+        if not packets:
+            raise PlaybackError(MediaError.HLS_SEGMENT_PARSING, "nothing in a segment", final=True)
         if damaged and not frames:
             raise PlaybackError(MediaError.MEDIA_DECODE, "no picture in a segment can be decoded")
         return frames

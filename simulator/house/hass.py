@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from http import HTTPStatus
+import importlib.util
 import json
 from pathlib import Path
 import sys
 import time
+from typing import Any
 
 import aiohttp
 
@@ -20,6 +23,21 @@ INTEGRATION = "mi_camera"
 BOOT_TIMEOUT = 90.0
 """Seconds until the HTTP API must answer; 4 s on an idle machine with two cores."""
 _HOST = "127.0.0.1"
+NEEDED = (
+    "homeassistant",
+    "hass_frontend",
+    "pychromecast",
+    # The frontend asks for the descriptions of all actions, and for these Home Assistant
+    # imports every base platform: speech, infrared and radio among them.
+    "hassil",
+    "gazetteer_matcher",
+    "infrared_protocols",
+    "mutagen",
+    "pymicro_vad",
+    "pyspeex_noise",
+    "rf_protocols",
+)
+"""Modules without which ``hass`` does not come up whole."""
 
 _CONFIGURATION = """\
 # Written by the demo. No default_config: nothing here looks beyond this machine.
@@ -43,10 +61,6 @@ media_source:
 stream:
 websocket_api:
 
-http:
-  server_host: 127.0.0.1
-  server_port: {port}
-
 logger:
   default: warning
 {extra}"""
@@ -66,6 +80,29 @@ _ONBOARDING = {
     "minor_version": 1,
     "key": "onboarding",
     "data": {"done": ["core_config", "analytics", "integration"]},
+}
+# Home Assistant keeps its address in storage, not in YAML, and wants a change confirmed in the
+# browser within five minutes; what is written as stable is confirmed.
+_HTTP: dict[str, Any] = {
+    "version": 2,
+    "minor_version": 2,
+    "key": "http",
+    "data": {
+        "stable": {
+            "server_host": [_HOST],
+            "server_port": 0,
+            "cors_allowed_origins": ["https://cast.home-assistant.io"],
+            "login_attempts_threshold": -1,
+            "ip_ban_enabled": True,
+            "ssl_profile": "modern",
+            "use_x_frame_options": True,
+            "created_at": "2026-01-01T00:00:00+00:00",
+            "error": None,
+            "error_message": None,
+        },
+        "pending": None,
+        "yaml_migration_done": True,
+    },
 }
 # Multicast discovery stays on the loopback interface.
 _NETWORK = {
@@ -115,7 +152,14 @@ class Hass:
         return self._child.running
 
     def prepare(self) -> None:
-        """Write the configuration; what ``hass`` itself has stored there is kept."""
+        """Write the configuration; what ``hass`` itself has stored there is kept.
+
+        Raises :class:`HassFailed` when packages are missing that ``hass`` would otherwise
+        install over the network, slowly, or go without, with a frontend that never loads.
+        """
+        missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
+        if missing:
+            raise HassFailed(f"not installed: {', '.join(missing)}; run script/setup")
         storage = self.directory / ".storage"
         storage.mkdir(parents=True, exist_ok=True)
         extra = self._extra
@@ -123,12 +167,15 @@ class Hass:
             extra += _INTEGRATION_YAML.format(cloud=self._cloud)
             self._link_integration()
         (self.directory / "configuration.yaml").write_text(
-            _CONFIGURATION.format(url=self.url, port=self.port, extra=extra), "utf-8"
+            _CONFIGURATION.format(url=self.url, extra=extra), "utf-8"
         )
         for content in (_ONBOARDING, _NETWORK):
             path = storage / str(content["key"])
             if not path.exists():
                 path.write_text(json.dumps(content), "utf-8")
+        http = copy.deepcopy(_HTTP)
+        http["data"]["stable"]["server_port"] = self.port
+        (storage / "http").write_text(json.dumps(http), "utf-8")
 
     def _link_integration(self) -> None:
         components = self.directory / "custom_components"

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
-import json
+from dataclasses import dataclass, field
 import sys
 import time
 from typing import TYPE_CHECKING, Any, Self
 
 import aiohttp
 
+from simulator.description import DescriptionError, HomeSpec
 from simulator.house import process
 from simulator.house.errors import HomeFailed
 from simulator.house.hass import ROOT
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 START_TIMEOUT = 30.0
 """Seconds until the control API must answer."""
-_CLOUD_PORT = 8130
-_CONTROL_PORT = 8120
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,33 +33,36 @@ class HomePlan:
     """Names by did."""
     displays: dict[str, str]
     """Addresses by name."""
-    cloud: str
-    """Address of the cloud, ``http://HOST:PORT``."""
+    cloud: tuple[str, int]
     control: tuple[str, int]
     username: str
-    password: str
+    password: str = field(repr=False)
     region: str
 
     @classmethod
     def read(cls, path: Path) -> HomePlan:
-        """Read the parts of a description that the house needs; raises :class:`HomeFailed`."""
+        """Read a description; raises :class:`HomeFailed`."""
         try:
-            data: dict[str, Any] = json.loads(path.read_text("utf-8"))
-            cloud = data.get("cloud", {})
-            control = data.get("control", {})
-            account = cloud.get("account", cloud)
-            return cls(
-                path,
-                {int(camera["did"]): str(camera["name"]) for camera in data["cameras"]},
-                {str(d["name"]): str(d["address"]) for d in data.get("displays", [])},
-                f"http://{cloud['address']}:{cloud.get('port', _CLOUD_PORT)}",
-                (control.get("address", "127.0.0.1"), control.get("port", _CONTROL_PORT)),
-                str(account.get("username", "demo@example.com")),
-                str(account.get("password", "open-sesame")),
-                str(account.get("region", cloud.get("region", "de"))),
-            )
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise HomeFailed(f"{path} is no description of a home: {error!r}") from None
+            spec = HomeSpec.read(path)
+        except DescriptionError as error:
+            raise HomeFailed(str(error)) from None
+        if spec.cloud is None or spec.control is None or not spec.cameras:
+            raise HomeFailed(f"{path}: the house needs cameras, a cloud and the control API")
+        return cls(
+            path,
+            {camera.did: camera.name for camera in spec.cameras},
+            {display.name: display.address for display in spec.displays},
+            (spec.cloud.address, spec.cloud.port),
+            (spec.control.address, spec.control.port),
+            spec.cloud.username,
+            spec.cloud.password,
+            spec.cloud.region,
+        )
+
+    @property
+    def cloud_url(self) -> str:
+        """Address of the simulated cloud for the integration's developer option."""
+        return f"http://{self.cloud[0]}:{self.cloud[1]}"
 
 
 class Control:
@@ -161,8 +162,7 @@ class HomeProcess:
         """Start and wait for the control API; return the seconds it took."""
         host, port = self.plan.control
         process.require_free(host, port, "the simulated home's control API")
-        cloud_host, _, cloud_port = self.plan.cloud.removeprefix("http://").partition(":")
-        process.require_free(cloud_host, int(cloud_port), "the simulated cloud")
+        process.require_free(*self.plan.cloud, "the simulated cloud")
         for name, address in self.plan.displays.items():
             process.require_free(address, 8009, name)
         started = time.monotonic()
@@ -178,7 +178,7 @@ class HomeProcess:
     async def _answering(self, control: Control, deadline: float) -> None:
         while time.monotonic() < deadline:
             if not self.running:
-                raise HomeFailed(f"the simulated home ended at once:\n{self._child.tail()}")
+                raise HomeFailed(self._child.tail(1) or "the simulated home ended at once")
             try:
                 await control.state()
             except HomeFailed:

@@ -14,7 +14,13 @@ has to be woken, and room for a busy machine."""
 HLS_AGE_MS = 15_000.0
 """Home Assistant cuts segments of about 6 s and a player may begin with the one before the
 newest: 6 to 10 s behind is how its HLS works, 15 s is not."""
-LIMIT_MS = {"still": STILL_AGE_MS, "mjpeg": STILL_AGE_MS, "hls": HLS_AGE_MS, "display": HLS_AGE_MS}
+LIMIT_MS = {
+    "still": STILL_AGE_MS,
+    "mjpeg": STILL_AGE_MS,
+    "hls": HLS_AGE_MS,
+    "display": HLS_AGE_MS,
+    "browser": HLS_AGE_MS,
+}
 MAX_EXAMPLES = 20
 
 

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Self
 
 import pytest
+import pytest_socket
 
 from custom_components.mi_camera.device import MiioEndpoint
 from custom_components.mi_camera.device.library import MiioLibrary, import_library
@@ -41,7 +42,6 @@ class Device:
     @property
     def host(self) -> str:
         return self.spec.address
-
 
 
 class Scripted(asyncio.DatagramProtocol):
@@ -80,6 +80,12 @@ class Scripted(asyncio.DatagramProtocol):
 
 type MakeDevice = Callable[..., Awaitable[Device]]
 type MakeScripted = Callable[..., Awaitable[Scripted]]
+
+
+@pytest.fixture(autouse=True)
+def _sockets() -> None:
+    """Before any other fixture here opens one."""
+    pytest_socket.enable_socket()
 
 
 @pytest.fixture(scope="session")

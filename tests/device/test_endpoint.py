@@ -6,7 +6,6 @@ import asyncio
 import json
 import logging
 import time
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -20,8 +19,8 @@ from custom_components.mi_camera.device import (
     MiioTimeout,
     MiioUnsupported,
     MiioWrongDevice,
+    endpoint as endpoint_module,
 )
-from custom_components.mi_camera.device import endpoint as endpoint_module
 from simulator.camera.miio_packet import PORT, TokenCipher, hello_reply
 from tests.device.conftest import DID, LOW_DID, TOKEN, MakeDevice, MakeScripted
 
@@ -52,7 +51,7 @@ async def test_wrong_token_is_told_from_an_absent_device(
         await endpoint.request(device.host, bytes(16), "get_prop", POWER, timeout=0.2)
     assert caught.value.answered_hello
     assert time.monotonic() - started < 1.5
-    assert device.server.rpc_count == 0
+    assert device.state.rpc_count == 0
     # The right token works at once.
     assert await endpoint.request(device.host, TOKEN, "get_prop", POWER) == ["on"]
 
@@ -103,7 +102,7 @@ async def test_name(
 
 async def test_reboot_restarts_the_stamp(make_device: MakeDevice, endpoint: MiioEndpoint) -> None:
     device = await make_device(1)
-    device.server._booted -= 10_000  # noqa: SLF001  # up for hours
+    device.server._booted -= 10_000  # up for hours
     await endpoint.request(device.host, TOKEN, "get_prop", POWER)
     device.server.reboot()
     assert device.server.stamp == 0
@@ -117,7 +116,7 @@ async def test_long_silence_begins_with_a_hello(
 ) -> None:
     monkeypatch.setattr(endpoint_module, "HELLO_MAX_AGE", 0.0)
     device = await make_device(1)
-    device.server._booted -= 10_000  # noqa: SLF001
+    device.server._booted -= 10_000
     await endpoint.request(device.host, TOKEN, "get_prop", POWER)
     device.server.reboot()
     await endpoint.request(device.host, TOKEN, "get_prop", POWER)
@@ -198,8 +197,8 @@ async def test_answers_of_another_address_do_not_count(
         ident = json.loads(text)["id"]
         forged = victim.seal(b'{"id":%d,"result":["forged"]}' % ident)
         assert attacker.transport is not None
-        assert endpoint._transport is not None  # noqa: SLF001
-        port = endpoint._transport.get_extra_info("sockname")[1]  # noqa: SLF001
+        assert endpoint._transport is not None
+        port = endpoint._transport.get_extra_info("sockname")[1]
         attacker.transport.sendto(forged, ("127.0.0.1", port))
         return []
 
@@ -219,8 +218,8 @@ async def test_answers_of_another_port_do_not_count(
     )
 
     def answer(text: bytes) -> list[bytes]:
-        assert endpoint._transport is not None  # noqa: SLF001
-        port = endpoint._transport.get_extra_info("sockname")[1]  # noqa: SLF001
+        assert endpoint._transport is not None
+        port = endpoint._transport.get_extra_info("sockname")[1]
         ident = json.loads(text)["id"]
         other.sendto(device.seal(b'{"id":%d,"result":["forged"]}' % ident), ("127.0.0.1", port))
         return []
@@ -233,9 +232,7 @@ async def test_answers_of_another_port_do_not_count(
 
 
 async def test_twenty_devices_at_once(endpoint: MiioEndpoint, make_device: MakeDevice) -> None:
-    devices = [
-        await make_device(100 + n, did=5000 + n, token=bytes([n]) * 16) for n in range(20)
-    ]
+    devices = [await make_device(100 + n, did=5000 + n, token=bytes([n]) * 16) for n in range(20)]
     for device in devices:
         device.server.knobs.latency = 0.1
     started = time.monotonic()
@@ -265,8 +262,8 @@ async def test_one_request_in_flight_per_device(
             nonlocal open_requests
             open_requests -= 1
             assert device.transport is not None
-            assert endpoint._transport is not None  # noqa: SLF001
-            port = endpoint._transport.get_extra_info("sockname")[1]  # noqa: SLF001
+            assert endpoint._transport is not None
+            port = endpoint._transport.get_extra_info("sockname")[1]
             device.transport.sendto(
                 device.seal(b'{"id":%d,"result":%d}' % (ident, ident)), ("127.0.0.1", port)
             )
@@ -282,9 +279,7 @@ async def test_one_request_in_flight_per_device(
     assert results == [json.loads(text)["id"] for text in device.requests]
 
 
-async def test_busy_device_is_asked_again(
-    endpoint: MiioEndpoint, make_device: MakeDevice
-) -> None:
+async def test_busy_device_is_asked_again(endpoint: MiioEndpoint, make_device: MakeDevice) -> None:
     device = await make_device(1)
     device.server.knobs.errors = [(-9999, "user ack timeout")]
     assert await endpoint.request(device.host, TOKEN, "get_prop", POWER) == ["on"]
@@ -344,7 +339,7 @@ async def test_expected_did(endpoint: MiioEndpoint, make_device: MakeDevice) -> 
     with pytest.raises(MiioWrongDevice, match="1001, not 77") as caught:
         await endpoint.request(device.host, TOKEN, "get_prop", POWER, did=77)
     assert (caught.value.expected, caught.value.found) == (77, LOW_DID)
-    assert device.server.rpc_count == 1
+    assert device.state.rpc_count == 1
 
 
 async def test_swapped_address_is_noticed_and_recovers(
@@ -359,7 +354,7 @@ async def test_swapped_address_is_noticed_and_recovers(
         await endpoint.request(ours.host, b"A" * 16, "get_prop", POWER, did=1, timeout=0.2)
     # Seen from the other side the cached hello is the old device's: it is asked again.
     assert await endpoint.request(ours.host, b"B" * 16, "get_prop", POWER, did=2) == ["on"]
-    assert other.server.rpc_count == 1
+    assert other.state.rpc_count == 1
 
 
 async def test_token_must_have_16_bytes(endpoint: MiioEndpoint) -> None:
@@ -454,7 +449,7 @@ async def test_memory_of_devices_is_bounded(
     devices = [await make_device(n) for n in (1, 2, 3, 4)]
     for device in devices:
         await endpoint.hello(device.host)
-    assert list(endpoint._peers) == [devices[2].host, devices[3].host]  # noqa: SLF001
+    assert list(endpoint._peers) == [devices[2].host, devices[3].host]
 
 
 async def test_broadcast_address_needs_leave(endpoint: MiioEndpoint) -> None:
@@ -474,7 +469,7 @@ async def test_token_stays_out_of_texts(
         await endpoint.request(device.host, wrong, "m", [], timeout=0.1)
     await endpoint.request(device.host, TOKEN, "miIO.info", [])
     texts = caplog.text + repr(caught.value) + str(caught.value) + repr(endpoint)
-    texts += repr(endpoint._peers)  # noqa: SLF001
+    texts += repr(endpoint._peers)
     for token in (wrong, TOKEN):
         assert token.hex() not in texts
         assert repr(token)[2:-1] not in texts

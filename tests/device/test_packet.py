@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from hypothesis import HealthCheck, given, settings, strategies as st
 import pytest
 
+from custom_components.mi_camera.device.errors import MiioError
 from custom_components.mi_camera.device.packet import (
     HELLO,
     MAX_REPLY,
@@ -18,7 +19,6 @@ from custom_components.mi_camera.device.packet import (
     PacketError,
     read_hello,
 )
-from custom_components.mi_camera.device.errors import MiioError
 from simulator.camera.miio_packet import TokenCipher, hello_reply, is_hello, read_header
 
 if TYPE_CHECKING:
@@ -33,7 +33,9 @@ TOKENS = st.binary(min_size=16, max_size=16)
 WORDS = st.integers(min_value=0, max_value=0xFFFFFFFF)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=20),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 QUICK = settings(

@@ -122,7 +122,7 @@ class CastSender:
             timeout=timeout,
         )
 
-    async def media(self, kind: str, **content: object) -> dict[str, Any]:
+    async def media(self, kind: str, **content: int) -> dict[str, Any]:
         """Ask the running application something."""
         return await self.ask(self.transport, Namespace.MEDIA, type=kind, **content)
 

@@ -33,11 +33,13 @@ class HlsSource:
         size: tuple[int, int] = (320, 180),
         transport_stream: bool = False,
         codecs: str | None = None,
+        tagged: bool = True,
     ) -> None:
         self.address = address
         self.did, self.lens = did, lens
         self.codec, self.size, self.transport_stream = codec, size, transport_stream
         self.codecs = codecs or ("hvc1.1.6.L60.B0" if codec == "libx265" else "avc1.42c01e")
+        self.tagged = tagged
         self.cors = True
         self.producing = True
         self.answers: dict[str, tuple[int, bytes]] = {}
@@ -113,7 +115,9 @@ class HlsSource:
     def picture(self) -> av.VideoFrame:
         width, height = self.size
         planes = np.full((height * 3 // 2, width), 128, np.uint8)
-        draw(planes[:height], Tag(self.did, self.lens, self._counter, int(time.time() * 1000)))
+        if self.tagged:
+            now = int(time.time() * 1000)
+            draw(planes[:height], Tag(self.did, self.lens, self._counter, now))
         self._counter += 1
         return av.VideoFrame.from_ndarray(planes, format="yuv420p")
 

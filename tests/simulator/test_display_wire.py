@@ -117,8 +117,8 @@ async def test_read_message_bounds_the_length() -> None:
         await read_message(reader)
 
 
-def wire_display() -> AbstractAsyncContextManager[CastDisplay]:
-    return running(CastDisplay("Wire display", ADDRESS, ping_interval=0.1))
+def wire_display(ping_interval: float = 0.1) -> AbstractAsyncContextManager[CastDisplay]:
+    return running(CastDisplay("Wire display", ADDRESS, ping_interval=ping_interval))
 
 
 async def _until_alone(display: CastDisplay) -> None:
@@ -195,7 +195,7 @@ async def test_pings_go_out_and_a_silent_sender_is_dropped() -> None:
 
 
 async def test_a_sender_that_never_reads_is_dropped() -> None:
-    async with wire_display() as display, CastSender(ADDRESS) as deaf:
+    async with wire_display(60) as display, CastSender(ADDRESS) as deaf:
         assert deaf._task is not None
         deaf._task.cancel()
         deaf._writer.transport.pause_reading()  # type: ignore[attr-defined]

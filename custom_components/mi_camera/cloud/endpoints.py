@@ -46,13 +46,12 @@ class CloudEndpoints:
         """
         try:
             url = URL(text, encoded=True)
-            origin = url.origin()
+            origin, host, port = url.origin(), url.host or "", url.port
         except ValueError:
             return None
         if origin in {URL(self.account).origin(), *(URL(u).origin() for u in self.api.values())}:
             return url
-        host = url.host or ""
-        if url.scheme == "https" and url.port == 443 and host.endswith(_XIAOMI):
+        if url.scheme == "https" and port == 443 and host.endswith(_XIAOMI):
             return url
         return None
 

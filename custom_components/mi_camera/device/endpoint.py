@@ -239,13 +239,11 @@ class MiioEndpoint:
         timeout: float,
     ) -> dict[str, JsonValue] | None:
         """One datagram and its reply, None when none came."""
-        if self._codec is None:
-            raise MiioClosed
         loop = asyncio.get_running_loop()
         ident = self._next_id
         self._next_id = ident % MAX_ID + 1
         stamp = int(loop.time() + peer.offset)
-        packet = self._codec.seal(token, hello.did, stamp, {"id": ident, **call})
+        packet = self._open_codec().seal(token, hello.did, stamp, {"id": ident, **call})
         peer.pending = pending = _Pending(ident, token, loop.create_future())
         try:
             self._send(packet, peer)
@@ -280,6 +278,11 @@ class MiioEndpoint:
         self._peers[address] = peer  # at the end: the one used last
         peer.users += 1
         return peer
+
+    def _open_codec(self) -> PacketCodec:
+        if self._codec is None:
+            raise MiioClosed
+        return self._codec
 
     def _send(self, packet: bytes, peer: _Peer) -> None:
         if self._transport is None:

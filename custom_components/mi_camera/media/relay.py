@@ -19,6 +19,7 @@ from aiohttp import web
 if TYPE_CHECKING:
     from ..gate import Permit
     from .feed import Feed
+    from .viewer import Viewer
 
 __all__ = ["Relay", "RelayStats"]
 
@@ -44,6 +45,15 @@ class _Grant:
     permit: Permit
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Reader:
+    """A connection that is being served."""
+
+    key: bytes
+    request: web.Request
+    viewer: Viewer
+
+
 def _digest(token: str) -> bytes:
     """Look-ups go by the digest, so their timing tells nothing about a token."""
     return hashlib.sha256(token.encode("utf-8", "replace")).digest()
@@ -56,7 +66,7 @@ class Relay:
         """Make a relay that is not listening yet."""
         self.stats = RelayStats()
         self._grants: dict[bytes, _Grant] = {}
-        self._open: dict[web.Request, bytes] = {}
+        self._readers: set[_Reader] = set()
         self._runner: web.AppRunner | None = None
         self._port: int | None = None
 
@@ -99,19 +109,20 @@ class Relay:
         """Make an address dead for ever and abort who reads there."""
         key = _digest(url.rpartition("?auth=")[2])
         self._grants.pop(key, None)
-        for request in [request for request, used in self._open.items() if used == key]:
-            self._abort(request)
+        for reader in [reader for reader in self._readers if reader.key == key]:
+            self._abort(reader)
 
     def cut(self) -> None:
         """Make all addresses dead for ever and abort all readers, now."""
         self._grants.clear()
-        for request in tuple(self._open):
-            self._abort(request)
+        for reader in tuple(self._readers):
+            self._abort(reader)
 
-    def _abort(self, request: web.Request) -> None:
-        self._open.pop(request, None)
-        if request.transport is not None:
-            request.transport.abort()
+    def _abort(self, reader: _Reader) -> None:
+        self._readers.discard(reader)
+        reader.viewer.end()
+        if reader.request.transport is not None:
+            reader.request.transport.abort()
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         key = _digest(request.query.get("auth", ""))
@@ -123,12 +134,13 @@ class Relay:
             headers={"Content-Type": "video/mp2t", "Cache-Control": "no-store"}
         )
         viewer = grant.feed.view(grant.permit)
-        self._open[request] = key
+        reader = _Reader(key, request, viewer)
+        self._readers.add(reader)
         self.stats.connections += 1
         try:
             await response.prepare(request)
             async for chunk in viewer:
-                if not grant.permit.valid or request not in self._open:
+                if not grant.permit.valid or reader not in self._readers:
                     break
                 self.stats.bytes_sent += len(chunk)
                 self.stats.last_byte_at = time.time()
@@ -137,6 +149,6 @@ class Relay:
             _LOGGER.debug("A reader of the relay has gone")
         finally:
             self.stats.connections -= 1
-            self._open.pop(request, None)
+            self._readers.discard(reader)
             viewer.close()
         return response

@@ -96,8 +96,11 @@ class Driver:
         """
         address = await _resolve(host)
         self._check()
-        self._datagrams = await DatagramLink.open(self._receive_datagram)
-        self._check()
+        link = await DatagramLink.open(self._receive_datagram)
+        if self.error is not None:
+            link.abort()
+            raise self.error
+        self._datagrams = link
         self._discovery = discovery = Discovery(
             address,
             port,
@@ -114,7 +117,7 @@ class Driver:
         self._uid = discovery.uid
         self._discovery = None
         if self._stream is not None:
-            self._datagrams.abort()
+            link.abort()
 
     async def _next_offer(self, discovery: Discovery) -> Offer:
         while discovery.offer is None:

@@ -28,7 +28,7 @@ class Timing:
     """Between two echoes of the camera's punch."""
     punch_patience: float = 2.5
     """How long a port that punched may take to get ready before the search begins anew."""
-    offer_grace: float = 0.3
+    offer_grace: float = 0.15
     """How long to wait for the preferred transport once another one is offered."""
     transport_trial: float = 2.0
     """How long a transport may take for the login while another one is on offer."""

@@ -17,9 +17,9 @@ SIZE_BYTES = 4
 _MAX_PADDING = 64
 # Where a media record may begin: a size and a length of at most 2 MiB and a codec number.
 _RECORD_START = re.compile(
-    rb"\0[\0-\x20].."  # size, big-endian
-    rb"..[\0-\x20]\0"  # payload length, little-endian
-    rb"(?:[\1-\x3f]\0|[\0-\x1f]\4)\0\0",  # codec, little-endian
+    rb"\x00[\x00-\x20].."  # size, big-endian
+    rb"..[\x00-\x20]\x00"  # payload length, little-endian
+    rb"(?:[\x01-\x3f]\x00|[\x00-\x1f]\x04)\x00\x00",  # codec, little-endian
     re.DOTALL,
 )
 _START_BYTES = 12

@@ -220,13 +220,17 @@ class MissSession:
     def handle_timer(self, now: float) -> None:
         """Do what is due."""
         self._connection.handle_timer(now)
-        if self._ask_again_at is not None and now >= self._ask_again_at:
-            self._ask_again_at = None
-            if self.state is State.READY:
-                self._ask_for_video(now)
+        self.process(now)
+        if self.state is not State.READY:
+            return
         if self._give_up_at is not None and now >= self._give_up_at:
-            self._ask_again_at = self._give_up_at = None
             self._connection.fail(MissUnreachable("the camera sends no picture"))
+        elif self._ask_again_at is not None and now >= self._ask_again_at:
+            self._ask_again_at = None
+            try:
+                self._ask_for_video(now)
+            except MissError as error:
+                self._connection.fail(error)
         self.process(now)
 
     # -- commands -----------------------------------------------------------------------

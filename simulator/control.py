@@ -1,0 +1,238 @@
+"""The control API of a running simulated home: what happened, and what shall happen.
+
+    GET  /state                              counters of everything
+    GET  /displays/{name}/frames?since=N     frames a display has presented
+    POST /cameras/{did}/reboot               {"downtime": seconds}, may be left out
+    POST /cameras/{did}/power                {"on": bool}: the lens awake or asleep
+    POST /cameras/{did}/silent               {"on": bool}: off the network
+    POST /cameras/{did}/garbage              {"on": bool}: sends rubbish only
+    POST /cameras/{did}/network              {"loss", "duplicate": share, "delay": seconds}
+    POST /cameras/{did}/swap                 {"with": did}: exchange addresses, as DHCP may
+    POST /cloud                              {"down": bool, "how": "refused" or "unavailable"}
+
+Errors are {"error": text} with status 400, 404 or 503.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final
+
+from aiohttp import web
+
+from simulator.cloud import Outage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aiohttp.typedefs import Handler
+
+    from simulator.camera import SimCamera
+    from simulator.cloud import SimCloud
+    from simulator.home import SimHome
+
+MAX_BODY: Final = 4096
+MAX_DOWNTIME: Final = 60.0
+MAX_DELAY: Final = 10.0
+
+
+class _Refused(Exception):  # noqa: N818 - it is an answer
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+        self.text = text
+
+
+class ControlServer:
+    """Serves the control API of a home; it owns nothing of the home."""
+
+    def __init__(self, home: SimHome, address: str, port: int) -> None:
+        """Prepare; port 0 takes any free one."""
+        self.address = address
+        self.port = port
+        self._home = home
+        self._runner: web.AppRunner | None = None
+
+    @property
+    def url(self) -> str:
+        """Base of the API."""
+        return f"http://{self.address}:{self.port}"
+
+    async def start(self) -> None:
+        """Listen; raises `OSError` when the address is taken."""
+        app = web.Application(client_max_size=MAX_BODY, middlewares=[_errors])
+        app.router.add_get("/state", self._state)
+        app.router.add_get("/displays/{name}/frames", self._frames)
+        app.router.add_post("/cameras/{did}/reboot", self._reboot)
+        app.router.add_post("/cameras/{did}/power", self._power)
+        app.router.add_post("/cameras/{did}/silent", self._silent)
+        app.router.add_post("/cameras/{did}/garbage", self._garbage)
+        app.router.add_post("/cameras/{did}/network", self._network)
+        app.router.add_post("/cameras/{did}/swap", self._swap)
+        app.router.add_post("/cloud", self._cloud)
+        self._runner = web.AppRunner(
+            app, access_log=None, shutdown_timeout=0.5, handler_cancellation=True
+        )
+        await self._runner.setup()
+        try:
+            await web.TCPSite(self._runner, self.address, self.port).start()
+        except OSError:
+            await self.stop()
+            raise
+        self.port = self._runner.addresses[0][1]
+
+    async def stop(self) -> None:
+        """Close every connection."""
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+
+    # --- what happened ---
+
+    async def _state(self, request: web.Request) -> web.Response:
+        del request
+        home = self._home
+        return web.json_response(
+            {
+                "cameras": {str(did): _camera_state(c) for did, c in home.cameras.items()},
+                "displays": {name: d.state() for name, d in home.displays.items()},
+                "cloud": None if home.cloud is None else _cloud_state(home.cloud),
+            }
+        )
+
+    async def _frames(self, request: web.Request) -> web.Response:
+        display = self._home.displays.get(request.match_info["name"])
+        if display is None:
+            raise _Refused(404, "no such display")
+        since = request.query.get("since", "0")
+        if not since.isdecimal() or len(since) > 18:
+            raise _Refused(400, "since must be a whole number")
+        return web.json_response({"frames": display.frames(int(since))})
+
+    # --- what shall happen ---
+
+    def _camera(self, request: web.Request) -> SimCamera:
+        return self._camera_of(request.match_info["did"])
+
+    def _camera_of(self, did: object) -> SimCamera:
+        text = str(did)
+        number = int(text) if text.isdecimal() and len(text) <= 20 else -1
+        if (camera := self._home.cameras.get(number)) is None:
+            raise _Refused(404, "no such camera")
+        return camera
+
+    async def _reboot(self, request: web.Request) -> web.Response:
+        camera = self._camera(request)
+        body = await _body(request)
+        await self._home.reboot(
+            camera.spec.did, downtime=_number(body, "downtime", MAX_DOWNTIME, 0.0)
+        )
+        return web.json_response({})
+
+    async def _power(self, request: web.Request) -> web.Response:
+        camera = self._camera(request)
+        camera.power = _flag(await _body(request), "on")
+        return web.json_response({})
+
+    async def _silent(self, request: web.Request) -> web.Response:
+        camera = self._camera(request)
+        camera.miio.knobs.silent = camera.miss.silent = _flag(await _body(request), "on")
+        return web.json_response({})
+
+    async def _garbage(self, request: web.Request) -> web.Response:
+        camera = self._camera(request)
+        camera.miio.knobs.garbage = camera.miss.garbage = _flag(await _body(request), "on")
+        return web.json_response({})
+
+    async def _network(self, request: web.Request) -> web.Response:
+        camera = self._camera(request)
+        body = await _body(request)
+        loss = _number(body, "loss", 1.0, camera.miss.loss)
+        duplicate = _number(body, "duplicate", 1.0, camera.miss.duplicate)
+        delay = _number(body, "delay", MAX_DELAY, camera.miss.delay)
+        camera.miss.loss = camera.miio.knobs.drop_rate = loss
+        camera.miss.duplicate = duplicate
+        camera.miss.delay = camera.miio.knobs.latency = delay
+        return web.json_response({})
+
+    async def _swap(self, request: web.Request) -> web.Response:
+        camera = self._camera(request)
+        other = self._camera_of((await _body(request)).get("with"))
+        await self._home.swap_addresses(camera.spec.did, other.spec.did)
+        return web.json_response({})
+
+    async def _cloud(self, request: web.Request) -> web.Response:
+        if (cloud := self._home.cloud) is None:
+            raise _Refused(404, "this home has no cloud")
+        body = await _body(request)
+        down = _flag(body, "down")
+        try:
+            how = Outage(str(body.get("how", Outage.REFUSED)))
+        except ValueError:
+            raise _Refused(400, f"how must be one of {', '.join(Outage)}") from None
+        await cloud.set_outage(how if down else None)
+        return web.json_response({})
+
+
+@web.middleware
+async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except _Refused as err:
+        return web.json_response({"error": err.text}, status=err.status)
+    except OSError as err:  # a camera that did not get its ports back
+        return web.json_response({"error": str(err)}, status=503)
+    except web.HTTPError as err:
+        return web.json_response({"error": err.reason}, status=err.status)
+
+
+def _camera_state(camera: SimCamera) -> dict[str, object]:
+    return {
+        "name": camera.spec.name,
+        "address": camera.spec.address,
+        "power": camera.power,
+        "media_connections": camera.media_connections,
+        "media_connections_total": camera.media_connections_total,
+        "viewers": camera.viewers,
+        "media_bytes_sent": camera.media_bytes_sent,
+        "frames_sent": camera.frames_sent,
+        "rpc_count": camera.rpc_count,
+    }
+
+
+def _cloud_state(cloud: SimCloud) -> dict[str, object]:
+    return {
+        "address": f"{cloud.address}:{cloud.port}",
+        "logins": cloud.logins,
+        "requests": cloud.requests,
+        "requests_by_path": dict(cloud.requests_by_path),
+        "down": cloud.outage,
+    }
+
+
+async def _body(request: web.Request) -> Mapping[str, object]:
+    """Return the JSON object sent, empty when nothing was."""
+    content = await request.read()
+    if not content.strip():
+        return {}
+    try:
+        data = json.loads(content)
+    except ValueError, RecursionError:
+        data = None
+    if not isinstance(data, dict):
+        raise _Refused(400, "the body must be a JSON object")
+    return data
+
+
+def _flag(body: Mapping[str, object], name: str) -> bool:
+    value = body.get(name)
+    if not isinstance(value, bool):
+        raise _Refused(400, f"{name} must be true or false")
+    return value
+
+
+def _number(body: Mapping[str, object], name: str, high: float, default: float) -> float:
+    value = body.get(name, default)
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= high:
+        raise _Refused(400, f"{name} must be a number from 0 to {high:g}")
+    return float(value)

@@ -1,0 +1,127 @@
+"""The simulated home and a Home Assistant set up for it, as one thing to start and stop."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Self
+
+from simulator.house import dashboard, setup_home
+from simulator.house.client import HassClient
+from simulator.house.errors import HassFailed, HomeFailed
+from simulator.house.hass import Hass
+from simulator.house.home_process import Control, HomePlan, HomeProcess
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from simulator.house.progress import Progress
+    from simulator.house.setup_home import Entities
+
+
+class House:
+    """Everything that runs. An asynchronous context manager.
+
+    ``directory`` holds logs and the configuration of Home Assistant, and may be one of an
+    earlier run: then what was set up there is kept.
+    """
+
+    def __init__(self, plan: HomePlan, directory: Path, port: int, progress: Progress) -> None:
+        """Describe; nothing runs before the context is entered."""
+        self.plan = plan
+        self.directory = directory
+        self.home = HomeProcess(plan, directory / "home.log")
+        self.hass = Hass(directory / "hass", port, cloud=plan.cloud_url)
+        self.dashboard = ""
+        """Address of the dashboard."""
+        self._progress = progress
+        self._stack = AsyncExitStack()
+        self._control: Control | None = None
+        self._client: HassClient | None = None
+        self._entities: Entities | None = None
+
+    @property
+    def control(self) -> Control:
+        """The control API of the simulated home."""
+        assert self._control is not None
+        return self._control
+
+    @property
+    def client(self) -> HassClient:
+        """The signed-in client; a new one after each restart."""
+        assert self._client is not None
+        return self._client
+
+    @property
+    def entities(self) -> Entities:
+        """The entities made by the config flows."""
+        assert self._entities is not None
+        return self._entities
+
+    async def __aenter__(self) -> Self:
+        """Start everything and set it up; raises :class:`HouseError` kinds."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.hass.prepare()
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def _start(self) -> None:
+        say = self._progress.say
+        # Both take seconds and neither needs the other to start.
+        self._stack.push_async_callback(self._stop)
+        home, hass = await asyncio.gather(
+            self.home.start(), self.hass.start(), return_exceptions=True
+        )
+        for outcome in (home, hass):
+            if isinstance(outcome, BaseException):
+                raise outcome
+        say(f"simulated home is up ({home:.1f} s), Home Assistant answers ({hass:.1f} s)")
+        self._control = await self._stack.enter_async_context(Control(self.plan.control))
+        self._client = await HassClient(self.hass.url).__aenter__()
+        self._entities = await setup_home.set_up(self._client, self.plan)
+        self.dashboard = await dashboard.save(self._client, self.plan, self._entities)
+        say(
+            f"set up by the config flows: {len(self._entities.cameras)} cameras,"
+            f" {len(self._entities.displays)} displays, dashboard"
+        )
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop everything."""
+        await self._stack.aclose()
+
+    async def _stop(self) -> None:
+        await self._close_client()
+        await asyncio.gather(self.hass.stop(), self.home.stop())
+
+    async def _close_client(self) -> None:
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
+
+    async def restart_hass(self) -> float:
+        """Restart Home Assistant, sign in again; return the seconds until all was there."""
+        began = self._progress.seconds
+        await self._close_client()
+        await self.hass.restart()
+        self._client = await HassClient(self.hass.url).__aenter__()
+        await setup_home.wait_running(self._client)
+        self._entities = await setup_home.wait_entities(self._client, self.plan)
+        return self._progress.seconds - began
+
+    async def watch(self) -> None:
+        """Return never, but raise when one of the processes ends by itself."""
+        hass = asyncio.create_task(self.hass.wait(), name="hass")
+        home = asyncio.create_task(self.home.wait(), name="simulated home")
+        try:
+            await asyncio.wait({hass, home}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (hass, home):
+                task.cancel()
+            await asyncio.wait({hass, home})
+        if not self.hass.running:
+            raise HassFailed(f"Home Assistant ended by itself; its log: {self.hass.log}")
+        raise HomeFailed(f"the simulated home ended by itself; its log: {self.home.log}")
