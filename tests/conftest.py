@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from typing import TYPE_CHECKING, Any
 
@@ -98,7 +99,8 @@ async def set_up(hass: HomeAssistant) -> MiCameraConfigEntry:
     assert result["type"] is FlowResultType.FORM, result
     assert result["step_id"] == "cameras", result
     result = await flows.async_configure(
-        result["flow_id"], result["data_schema"]({})  # type: ignore[misc]
+        result["flow_id"],
+        result["data_schema"]({}),  # type: ignore[misc]
     )
     assert result["type"] is FlowResultType.CREATE_ENTRY, result
     entry: MiCameraConfigEntry = result["result"]
@@ -107,5 +109,9 @@ async def set_up(hass: HomeAssistant) -> MiCameraConfigEntry:
 
 
 async def settle(hass: HomeAssistant) -> None:
-    """Wait for background tasks too, such as the first poll of cameras."""
-    await hass.async_block_till_done(wait_background_tasks=True)
+    """Wait until what was begun is done, first polls of cameras included."""
+    await hass.async_block_till_done()
+    polls = [task for task in asyncio.all_tasks() if "first poll" in task.get_name()]
+    if polls:
+        await asyncio.wait(polls, timeout=20)
+    await hass.async_block_till_done()

@@ -10,6 +10,8 @@ from simulator.cloud import Account, CloudDevice, SimCloud
 from simulator.keys import KeyBook
 
 USERNAME, PASSWORD, REGION = "demo@example.com", "open-sesame", "de"
+OTHER_USERNAME = "other@example.com"
+"""Another account, without devices at first."""
 ADDRESSES = "127.0.50"
 SIZE = (320, 180)
 
@@ -42,9 +44,11 @@ class Home:
     async def start(cls, *specs: CameraSpec) -> Home:
         """Start cameras and a cloud that lists them."""
         keys = KeyBook()
-        cloud = SimCloud(
-            f"{ADDRESSES}.1", 0, [Account(username=USERNAME, password=PASSWORD)], keys
-        )
+        accounts = [
+            Account(username=USERNAME, password=PASSWORD, region=REGION),
+            Account(username=OTHER_USERNAME, password=PASSWORD, region=REGION, user_id="77"),
+        ]
+        cloud = SimCloud(f"{ADDRESSES}.1", 0, accounts, keys)
         cameras = [SimCamera(one, keys) for one in specs]
         for camera in cameras:
             cloud.add_device(USERNAME, CloudDevice.camera(camera.spec, camera.miio.methods))

@@ -7,12 +7,12 @@ from datetime import timedelta
 import io
 from typing import TYPE_CHECKING
 
+import av
 from homeassistant.components.camera import async_get_image, async_get_stream_source
 from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
-import av
 import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 

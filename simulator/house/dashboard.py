@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 URL_PATH = "mi-cameras"
 TITLE = "Cameras"
 CAST_LABEL = "Show on"
+SWITCH_LABEL = "Pictures of all cameras"
 _CAST_MINUTES = 5
 
 
@@ -71,7 +72,7 @@ def layout(plan: HomePlan, entities: Entities) -> Json:
             {
                 "type": "tile",
                 "entity": entities.switch,
-                "name": "Pictures of all cameras",
+                "name": SWITCH_LABEL,
                 "icon": "mdi:eye-outline",
                 "color": "green",
                 "grid_options": {"columns": 12, "rows": 1},

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING
 
+import aiohttp
 import pytest
 
 from custom_components.mi_camera.cloud import (
@@ -21,9 +21,6 @@ from custom_components.mi_camera.cloud import (
 )
 from simulator.cloud import LoginDemand, Outage
 from tests.cloud.conftest import DID, PASSWORD, TOKEN, USER, Cloud, Kept
-
-if TYPE_CHECKING:
-    import aiohttp
 
 PUBLIC = bytes(range(32))
 
@@ -100,9 +97,7 @@ async def test_garbage(account: XiaomiAccount, cloud: Cloud) -> None:
 async def test_slow_cloud(
     account: XiaomiAccount, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(
-        transport_module, "TIMEOUT", transport_module.aiohttp.ClientTimeout(total=0.1)
-    )
+    monkeypatch.setattr(transport_module, "TIMEOUT", aiohttp.ClientTimeout(total=0.1))
     cloud.server.slow = 1.0
     with pytest.raises(CloudUnavailable, match="TimeoutError"):
         await account.login(USER, PASSWORD)

@@ -132,7 +132,7 @@ def test_number_of_devices_is_bounded() -> None:
 
 
 def test_same_did_twice_counts_once() -> None:
-    assert len(parse_devices({"list": [ENTRY, ENTRY, 5, None, "x"]})) == 1  # type: ignore[dict-item]
+    assert len(parse_devices({"list": [ENTRY, ENTRY, 5, None, "x"]})) == 1  # type: ignore[list-item]
 
 
 @pytest.mark.parametrize("bad", [None, 1, "list", [], {}, {"list": None}, {"list": {}}])

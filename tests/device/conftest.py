@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Self
 
 import pytest
@@ -37,7 +38,11 @@ class Device:
             token=token,
         )
         self.state = CameraState(self.spec)
-        self.server = MiioServer(self.spec, self.state)
+        self.uptime = 0.0
+        """Added to the clock: a device that was up before the test began."""
+        self.server = MiioServer(
+            self.spec, self.state, clock=lambda: time.monotonic() + self.uptime
+        )
 
     @property
     def host(self) -> str:

@@ -327,7 +327,7 @@ async def test_cancelling_a_legacy_call_frees_its_thread(
     await asyncio.wait(waits)
     assert all(wait.cancelled() for wait in waits)
     started = time.monotonic()
-    await asyncio.get_running_loop().shutdown_default_executor(5)
+    await asyncio.get_running_loop().shutdown_default_executor()
     assert time.monotonic() - started < 1.0
     assert not [t for t in threading.enumerate() if t.name.startswith("asyncio_")]
 

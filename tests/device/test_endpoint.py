@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import time
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -24,7 +25,10 @@ from custom_components.mi_camera.device import (
 from simulator.camera.miio_packet import PORT, TokenCipher, hello_reply
 from tests.device.conftest import DID, LOW_DID, TOKEN, MakeDevice, MakeScripted
 
-POWER = ["power"]
+if TYPE_CHECKING:
+    from custom_components.mi_camera.device.packet import JsonValue
+
+POWER: JsonValue = ["power"]
 
 
 async def test_hello(endpoint: MiioEndpoint, make_device: MakeDevice) -> None:
@@ -102,7 +106,7 @@ async def test_name(
 
 async def test_reboot_restarts_the_stamp(make_device: MakeDevice, endpoint: MiioEndpoint) -> None:
     device = await make_device(1)
-    device.server._booted -= 10_000  # up for hours
+    device.uptime = 10_000
     await endpoint.request(device.host, TOKEN, "get_prop", POWER)
     device.server.reboot()
     assert device.server.stamp == 0
@@ -116,7 +120,7 @@ async def test_long_silence_begins_with_a_hello(
 ) -> None:
     monkeypatch.setattr(endpoint_module, "HELLO_MAX_AGE", 0.0)
     device = await make_device(1)
-    device.server._booted -= 10_000
+    device.uptime = 10_000
     await endpoint.request(device.host, TOKEN, "get_prop", POWER)
     device.server.reboot()
     await endpoint.request(device.host, TOKEN, "get_prop", POWER)
@@ -172,6 +176,7 @@ async def test_only_the_answer_to_this_request_counts(
             device.seal(b"[]"),
             device.seal(b"\xff\xff"),
             device.seal(right)[:-16],
+            bytes(32),
             hello_reply(LOW_DID, 7),
             b"",
             bytes(9000),
@@ -473,3 +478,34 @@ async def test_token_stays_out_of_texts(
     for token in (wrong, TOKEN):
         assert token.hex() not in texts
         assert repr(token)[2:-1] not in texts
+
+
+async def test_broken_hello_is_ignored(endpoint: MiioEndpoint, make_device: MakeDevice) -> None:
+    device = await make_device(1)
+    waiting = asyncio.create_task(endpoint.hello(device.host))
+    await asyncio.sleep(0)
+    endpoint.received(bytes(32), (device.host, PORT))
+    assert (await waiting).did == LOW_DID
+    assert endpoint.counters.unexpected == 1
+
+
+async def test_each_hello_is_repeated_once_lost(
+    endpoint: MiioEndpoint, make_device: MakeDevice
+) -> None:
+    device = await make_device(1)
+    device.server.knobs.silent = True
+    waiting = asyncio.create_task(endpoint.hello(device.host, 0.6))
+    await asyncio.sleep(0.1)
+    device.server.knobs.silent = False
+    assert (await waiting).did == LOW_DID
+
+
+async def test_lossy_network(endpoint: MiioEndpoint, make_device: MakeDevice) -> None:
+    """A third of all requests is lost: everything still gets through, late."""
+    device = await make_device(1)
+    device.server.knobs.drop_rate = 0.3
+    for _ in range(10):
+        result = await endpoint.request(
+            device.host, TOKEN, "get_prop", POWER, timeout=0.15, attempts=10
+        )
+        assert result == ["on"]

@@ -68,6 +68,7 @@ class HlsSource:
         app.router.add_get("/live/init.mp4", self._get_init)
         app.router.add_get(r"/live/{number:\d+}.m4s", self._segment)
         app.router.add_get("/live/still.jpg", self._still)
+        app.router.add_get("/live/stream.ts", self._stream)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self.address, self.port)
@@ -76,6 +77,11 @@ class HlsSource:
         self.produce()
         self.produce()
         self._task = asyncio.create_task(self._produce())
+
+    @property
+    def stream_url(self) -> str:
+        """The same kind of pictures as one endless transport stream."""
+        return f"http://{self.address}:{self.port}/live/stream.ts"
 
     async def stop(self) -> None:
         if self._task is not None:
@@ -189,6 +195,33 @@ class HlsSource:
         context.framerate = FPS
         packets = [*context.encode(picture), *context.encode()]
         return self._answer("still", b"".join(bytes(p) for p in packets), "image/jpeg")
+
+    async def _stream(self, request: web.Request) -> web.StreamResponse:
+        self.requests.append("stream")
+        response = web.StreamResponse(headers={"Content-Type": "video/mp2t"})
+        await response.prepare(request)
+        out = io.BytesIO()
+        with av.open(out, "w", format="mpegts", options={"flush_packets": "1"}) as container:
+            options = {"preset": "ultrafast", "tune": "zerolatency", "g": str(FPS)}
+            stream = container.add_stream(self.codec, rate=FPS, options=options)
+            assert isinstance(stream, av.VideoStream)
+            stream.width, stream.height = self.size
+            stream.pix_fmt = "yuv420p"
+            begun = time.monotonic()
+            index = 0
+            while not request.transport or not request.transport.is_closing():
+                picture = self.picture()
+                picture.pts = index
+                index += 1
+                for packet in stream.encode(picture):
+                    container.mux(packet)
+                data = out.getvalue()
+                out.seek(0)
+                out.truncate()
+                with suppress(ConnectionError):
+                    await response.write(data)
+                await asyncio.sleep(begun + index / FPS - time.monotonic())
+        return response
 
 
 def _split(data: bytes, decode_time: int) -> tuple[bytes, bytes]:

@@ -18,7 +18,7 @@ from .errors import (
     MiioUnsupported,
     MiioWrongDevice,
 )
-from .library import MiioLibrary, load_library
+from .library import load_library
 from .packet import (
     HEADER_SIZE,
     HELLO,
@@ -33,6 +33,8 @@ from .packet import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from .library import MiioLibrary
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -97,7 +99,6 @@ class MiioEndpoint:
         """Make a closed endpoint; `port` is the devices' port."""
         self.counters = EndpointCounters()
         self._port = port
-        self._library: MiioLibrary | None = None
         self._codec: PacketCodec | None = None
         self._transport: asyncio.DatagramTransport | None = None
         self._lost: asyncio.Future[None] | None = None
@@ -108,17 +109,14 @@ class MiioEndpoint:
     @property
     def library(self) -> MiioLibrary:
         """python-miio; raises `MiioClosed` before `open`."""
-        if self._library is None:
-            raise MiioClosed
-        return self._library
+        return self._opened().library
 
     async def open(self) -> None:
         """Load python-miio (in an executor thread) and open the socket; raises `OSError`."""
         if self._transport is not None:
             return
-        if self._library is None:
-            self._library = await load_library()
-            self._codec = PacketCodec(self._library)
+        if self._codec is None:
+            self._codec = PacketCodec(await load_library())
         loop = asyncio.get_running_loop()
         self._transport, _ = await loop.create_datagram_endpoint(
             lambda: _Datagrams(self), local_addr=("0.0.0.0", 0), family=socket.AF_INET
@@ -243,7 +241,7 @@ class MiioEndpoint:
         ident = self._next_id
         self._next_id = ident % MAX_ID + 1
         stamp = int(loop.time() + peer.offset)
-        packet = self._open_codec().seal(token, hello.did, stamp, {"id": ident, **call})
+        packet = self._opened().seal(token, hello.did, stamp, {"id": ident, **call})
         peer.pending = pending = _Pending(ident, token, loop.create_future())
         try:
             self._send(packet, peer)
@@ -279,7 +277,7 @@ class MiioEndpoint:
         peer.users += 1
         return peer
 
-    def _open_codec(self) -> PacketCodec:
+    def _opened(self) -> PacketCodec:
         if self._codec is None:
             raise MiioClosed
         return self._codec

@@ -82,6 +82,7 @@ class PacketCodec:
 
     def __init__(self, library: MiioLibrary) -> None:
         """Use python-miio's construct definition of a datagram."""
+        self.library = library
         self._message = library.message
         # A decrypted text that is no UTF-8 makes the library trip over a name of its own.
         self._errors: tuple[type[Exception], ...] = (*library.errors, UnboundLocalError)

@@ -62,9 +62,9 @@ _DELTA = AccessUnitInfo(has_picture=True, random_access=False, parameter_sets=b"
 def inspect(codec: Codec, data: bytes) -> AccessUnitInfo | None:
     """Look at an access unit; None when it cannot be one. Reads no further than its first slice."""
     if data.startswith(_LONG_START):
-        begin, at = 0, 4
+        at = 4
     elif data.startswith(_START):
-        begin, at = 0, 3
+        at = 3
     else:
         return None
     kind_of = _h264_type if codec == Codec.H264 else _h265_type
@@ -84,12 +84,13 @@ def inspect(codec: Codec, data: bytes) -> AccessUnitInfo | None:
         end = len(data) if following < 0 else following
         if kind in needed:
             seen.add(kind)
-            sets += data[begin:end]
+            # No NAL unit ends with a zero: those before the next start code belong to that.
+            sets += _LONG_START + data[at:end].rstrip(b"\0")
             if len(sets) > _MAX_PARAMETER_BYTES:
                 return None
         if following < 0:
             return _NO_PICTURE
-        begin, at = following, following + 3
+        at = following + 3
     return None
 
 

@@ -1,0 +1,103 @@
+"""Command line: ``python -m simulator.house demo`` and ``soak``."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from pathlib import Path
+import sys
+from typing import TYPE_CHECKING
+
+from simulator.house import demo
+from simulator.house.errors import HouseError
+from simulator.house.soak import soak
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m simulator.house",
+        description="A real Home Assistant around a simulated home.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    show = commands.add_parser(
+        "demo", help="cameras, a display and a dashboard to play with, until Ctrl-C"
+    )
+    show.add_argument(
+        "--check",
+        action="store_true",
+        help="verify everything end to end in a new Home Assistant; JSON on the last line",
+    )
+    show.add_argument(
+        "--port",
+        type=_port,
+        help=f"of Home Assistant (default: {demo.PORT}, with --check a free one)",
+    )
+    show.add_argument(
+        "--home",
+        type=Path,
+        default=demo.DESCRIPTION,
+        metavar="FILE",
+        help="description of the simulated home",
+    )
+
+    long = commands.add_parser("soak", help="viewers, casts and kills for a while, all judged")
+    long.add_argument("--minutes", type=_minutes, default=1.0, help="of measurement (default: 1)")
+    long.add_argument("--cameras", type=_cameras, default=3, help="1 to 8 (default: 3)")
+    long.add_argument("--json", action="store_true", help="JSON on the last line of stdout")
+    long.add_argument("--seed", type=int, help="of what happens when (default: by chance)")
+    long.add_argument("--port", type=_port, help="of Home Assistant (default: a free one)")
+    return parser
+
+
+def _port(text: str) -> int:
+    return _within(text, 1, 65535)
+
+
+def _cameras(text: str) -> int:
+    return _within(text, 1, 8)
+
+
+def _within(text: str, low: int, high: int) -> int:
+    if not text.isdecimal() or not low <= int(text) <= high:
+        raise argparse.ArgumentTypeError(f"a number from {low} to {high}")
+    return int(text)
+
+
+def _minutes(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = 0.0
+    if not 0.1 <= minutes <= 100_000:
+        raise argparse.ArgumentTypeError("minutes, at least 0.1")
+    return minutes
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; return the exit status."""
+    arguments = _parser().parse_args(argv)
+    try:
+        if arguments.command == "soak":
+            return asyncio.run(
+                soak(
+                    minutes=arguments.minutes,
+                    cameras=arguments.cameras,
+                    seed=arguments.seed,
+                    port=arguments.port,
+                    as_json=arguments.json,
+                )
+            )
+        if arguments.check:
+            return asyncio.run(demo.check(arguments.home, arguments.port))
+        return asyncio.run(demo.demo(arguments.home, arguments.port or demo.PORT))
+    except HouseError as error:
+        print(f"{arguments.command}: {error}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

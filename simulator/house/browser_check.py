@@ -1,0 +1,124 @@
+"""The part of the check that happens in Chromium."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Protocol
+
+from playwright.async_api import Error as PlaywrightError
+
+from simulator.house import dashboard
+from simulator.house.pictures import now_ms
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from simulator.house.browser import Browser, Shown
+    from simulator.house.casts import DisplayWatch
+    from simulator.house.client import HassClient
+    from simulator.house.house import House
+    from simulator.house.judge import Judge
+
+VIDEOS = 60.0
+"""Seconds until all videos of the dashboard must play."""
+PLAY = 3.0
+"""Seconds to let them play on."""
+DISPLAY = 45.0
+
+
+class Requirements(Protocol):
+    """Who collects what does not hold."""
+
+    @property
+    def judge(self) -> Judge:
+        """The judgement on pictures."""
+
+    def expect(self, holds: bool, what: str) -> bool:
+        """Note a requirement that does not hold."""
+
+
+class BrowserCheck:
+    """Looks at the dashboard as a person would, and clicks what is there."""
+
+    def __init__(self, check: Requirements, browser: Browser) -> None:
+        """Report to ``check``."""
+        self._check = check
+        self._browser = browser
+
+    async def _try(self, what: str, step: asyncio.Future[None] | asyncio.Task[None]) -> bool:
+        try:
+            await step
+        except PlaywrightError as error:
+            return self._check.expect(False, f"browser, {what}: {error.message.splitlines()[0]}")
+        return True
+
+    async def live(self, cameras: Mapping[int, str], screenshot: str = "live") -> None:
+        """Open the dashboard: every camera plays, and every video shows its own camera."""
+        await self._try("dashboard", asyncio.ensure_future(self._live(cameras, screenshot)))
+
+    async def _live(self, cameras: Mapping[int, str], screenshot: str) -> None:
+        await self._browser.open(f"/{dashboard.URL_PATH}/live")
+        first = await self._browser.wait_videos(len(cameras), VIDEOS)
+        before = self._judge(first, cameras)
+        await asyncio.sleep(PLAY)
+        await self._browser.screenshot(screenshot)
+        after = self._judge(await self._browser.look(), cameras)
+        for did, entity_id in cameras.items():
+            self._check.expect(
+                after.get(did, 0) > before.get(did, 1 << 32), f"browser: {entity_id} does not play"
+            )
+
+    def _judge(self, shown: list[Shown], cameras: Mapping[int, str]) -> dict[int, int]:
+        """Judge the videos; return the frame counters by did."""
+        dids = {entity_id: did for did, entity_id in cameras.items()}
+        counters = {}
+        for one in shown:
+            did = dids.get(one.entity_id or "")
+            if did is None or one.picture is None:
+                continue
+            self._check.judge.take(one.picture, did)
+            if one.picture.tag is not None:
+                counters[did] = one.picture.tag.counter
+        return counters
+
+    async def dark(self) -> None:
+        """After the kill nothing moves, and nothing shows a picture taken since."""
+        await self._try("dark", asyncio.ensure_future(self._dark()))
+
+    async def _dark(self) -> None:
+        await self._browser.screenshot("dark")
+        before = await self._browser.look()
+        await asyncio.sleep(PLAY)
+        after = await self._browser.look()
+        frozen = [one for one in after if one.picture is not None and one.picture.tag is not None]
+        names = ", ".join(str(one.entity_id) for one in frozen)
+        self._check.expect(not frozen, f"browser: a picture is left on the screen: {names}")
+        moved = sum(one.position for one in after) - sum(one.position for one in before)
+        self._check.expect(moved <= 0, "browser: a video plays on after the kill")
+
+    async def switch_on(self, client: HassClient) -> None:
+        """Open the dashboard, which is dark, and allow pictures by a click on the tile."""
+        ok = await self._try("switch", asyncio.ensure_future(self._switch_on()))
+        if not ok:
+            await client.call("mi_camera.enable_all")
+
+    async def _switch_on(self) -> None:
+        await self._browser.open(f"/{dashboard.URL_PATH}/live")
+        await asyncio.sleep(1.0)
+        await self._browser.screenshot("dark-after-restart")
+        await self._browser.toggle(dashboard.SWITCH_LABEL)
+
+    async def cast(self, display: DisplayWatch, house: House) -> None:
+        """Press a camera's cast button: the display shows it. Then off by the switch."""
+        await self._try("cast button", asyncio.ensure_future(self._cast(display, house)))
+
+    async def _cast(self, display: DisplayWatch, house: House) -> None:
+        index = 1 if len(house.entities.cameras) > 1 else 0
+        did = list(house.entities.cameras)[index]
+        began = now_ms()
+        display.expect(did)
+        await self._browser.press(f"{dashboard.CAST_LABEL} {display.name}", index)
+        picture = await display.wait_camera(did, began, DISPLAY)
+        self._check.expect(picture is not None, "browser: the cast button puts a camera on show")
+        await asyncio.sleep(PLAY)
+        await self._browser.screenshot("casting")

@@ -1,0 +1,6 @@
+"""Stub."""
+
+
+async def soak(**_: object) -> int:
+    """Stub."""
+    return 1

@@ -1,0 +1,509 @@
+"""A MISS session against a fake camera and a fake clock."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from hypothesis import given, strategies as st
+import pytest
+
+from custom_components.mi_camera.miss import (
+    AudioFrame,
+    Codec,
+    Command,
+    MissBusy,
+    MissClosed,
+    MissProtocolError,
+    MissRefused,
+    MissUnreachable,
+    MissWrongKey,
+    VideoFrame,
+)
+from custom_components.mi_camera.miss.cs2 import Delivered
+from custom_components.mi_camera.miss.cs2_packets import Channel, PacketType, push_packet
+from custom_components.mi_camera.miss.records import push_record
+from custom_components.mi_camera.miss.session import LoggedIn, Reply, SessionClosed, State
+
+from .fake import (
+    H264_BARE_KEY,
+    H264_DELTA,
+    H264_KEY,
+    H265_DELTA,
+    H265_KEY,
+    LENS_1,
+    PPS,
+    SPS,
+    Bench,
+    kinds,
+    make_keys,
+)
+
+if TYPE_CHECKING:
+    from custom_components.mi_camera.miss.session import Event
+
+SILENCE = bytes([0xD5]) * 320
+
+
+@pytest.fixture(params=[False, True], ids=["udp", "tcp"])
+def bench(request: pytest.FixtureRequest) -> Bench:
+    return Bench(stream=request.param)
+
+
+def pictures(events: list[Event]) -> list[VideoFrame]:
+    return [event for event in events if isinstance(event, VideoFrame)]
+
+
+def sounds(events: list[Event]) -> list[AudioFrame]:
+    return [event for event in events if isinstance(event, AudioFrame)]
+
+
+def end_of(events: list[Event]) -> Exception | None:
+    last = events[-1]
+    assert isinstance(last, SessionClosed)
+    return last.error
+
+
+# -- login -----------------------------------------------------------------------------
+
+
+def test_login(bench: Bench) -> None:
+    bench.session.login(bench.now)
+    [(command, body)] = bench.commands()
+    assert command == Command.AUTH_REQ
+    assert json.loads(body)["public_key"] == bench.keys.client_public.hex()
+    assert bench.feed(bench.camera.welcome()) == [LoggedIn()]
+    assert bench.session.state is State.READY
+
+
+@pytest.mark.parametrize(
+    ("body", "error"),
+    [
+        (b'{"result":"failed","code":3}', MissRefused),
+        (b'{"result":"failed","code":15}', MissBusy),
+        (b"what?", MissProtocolError),
+    ],
+)
+def test_login_fails(bench: Bench, body: bytes, error: type[Exception]) -> None:
+    bench.session.login(bench.now)
+    events = bench.feed(bench.camera.welcome(body))
+    assert type(end_of(events)) is error
+    assert bench.session.state is State.CLOSED
+
+
+def test_notices_before_the_login_reply(bench: Bench) -> None:
+    bench.session.login(bench.now)
+    notice = bench.camera.command(0x1301, b"{}", sealed=False)
+    assert bench.feed(notice + bench.camera.packets(Channel.COMMAND, push_record(b"abc"))) == []
+    assert bench.feed(bench.camera.welcome()) == [LoggedIn()]
+    assert bench.statistics.notices == 1
+    assert bench.statistics.malformed == 1
+
+
+def test_order_of_things_is_enforced(bench: Bench) -> None:
+    now = bench.now
+    with pytest.raises(MissClosed):
+        bench.session.start_video(quality=2, lens=0, audio=False, now=now)
+    with pytest.raises(MissClosed):
+        bench.session.stop_video(now)
+    with pytest.raises(MissClosed):
+        bench.session.request(Command.DEVINFO_REQ, b"", now)
+    bench.log_in()
+    with pytest.raises(MissClosed):
+        bench.session.login(now)
+    bench.feed(bench.camera.packets(Channel.COMMAND, b"\xff\xff\xff\xff"))
+    with pytest.raises(MissClosed):
+        bench.session.start_video(quality=2, lens=0, audio=False, now=now)
+
+
+def test_degenerate_device_key() -> None:
+    with pytest.raises(MissRefused):
+        Bench(keys=make_keys(bytes(32)))
+
+
+# -- commands --------------------------------------------------------------------------
+
+
+def test_start_and_stop(bench: Bench) -> None:
+    bench.log_in()
+    first = bench.session.start_video(quality=2, lens=0, audio=True, now=bench.now)
+    assert bench.commands() == [
+        (Command.VIDEO_START, b'{"videoquality":2,"enableaudio":1}'),
+    ]
+    assert first.delivered
+    bench.session.start_video(quality=3, lens=1, audio=False, now=bench.now)
+    assert bench.commands() == [
+        (Command.VIDEO_START, b'{"videoquality":2,"videoquality2":3,"enableaudio":0}'),
+    ]
+    bench.session.stop_video(bench.now)
+    assert bench.commands() == [(Command.VIDEO_STOP, b"")]
+
+
+@pytest.mark.parametrize(("quality", "lens"), [(-1, 0), (16, 0), (2, 2), (2, -1)])
+def test_impossible_wishes(bench: Bench, quality: int, lens: int) -> None:
+    bench.log_in()
+    with pytest.raises(ValueError, match="no such"):
+        bench.session.start_video(quality=quality, lens=lens, audio=False, now=bench.now)
+
+
+def test_delivery_is_told() -> None:
+    bench = Bench()
+    bench.log_in()
+    transmission = bench.session.start_video(quality=2, lens=0, audio=False, now=bench.now)
+    _, acks = bench.camera.read(bench.sent())
+    assert bench.feed(acks) == [Delivered(transmission)]
+
+
+def test_replies_belong_to_requests(bench: Bench) -> None:
+    bench.log_in()
+    reply = bench.session.request(Command.DEVINFO_REQ, b"", bench.now)
+    assert reply is Command.DEVINFO_RES
+    bench.commands()
+    unasked = bench.camera.command(Command.MOTOR_RES, b"{}")
+    answer = bench.camera.command(Command.DEVINFO_RES, b'{"did":"1"}\0')
+    assert bench.feed(unasked + answer) == [Reply(Command.DEVINFO_RES, b'{"did":"1"}\0')]
+    # A second answer to one question is nobody's.
+    assert bench.feed(bench.camera.command(Command.DEVINFO_RES, b"again")) == []
+    assert bench.statistics.notices == 2
+    bench.session.request(Command.DEVINFO_REQ, b"", bench.now)
+    bench.session.forget(reply)
+    assert bench.feed(bench.camera.command(Command.DEVINFO_RES, b"late")) == []
+
+
+def test_not_everything_is_answered(bench: Bench) -> None:
+    bench.log_in()
+    with pytest.raises(ValueError, match="VIDEO_START is not answered"):
+        bench.session.request(Command.VIDEO_START, b"", bench.now)
+
+
+def test_chatter_is_drained_for_ever(bench: Bench) -> None:
+    """What ends other clients after a minute or two."""
+    bench.start()
+    for number in range(1000):
+        bench.advance(0.2)
+        bench.feed(bench.camera.media(H264_KEY))
+        assert bench.feed(bench.camera.command(0x1301, b"%d" % number)) == []
+        bench.sent()
+    assert bench.statistics.notices == 1000
+    assert bench.session.state is State.READY
+
+
+def test_rubbish_commands_are_counted(bench: Bench) -> None:
+    bench.log_in()
+    camera = bench.camera
+    rubbish = [b"", b"abc", Command.ENCODED.to_bytes(4), Command.ENCODED.to_bytes(4) + b"1234567"]
+    for record in rubbish:
+        assert bench.feed(camera.packets(Channel.COMMAND, push_record(record))) == []
+    # Sealed, but with nothing in it.
+    assert bench.feed(camera.packets(Channel.COMMAND, push_record(rubbish[2] + bytes(10)))) == []
+    assert bench.statistics.malformed == 5
+    assert bench.session.state is State.READY
+
+
+# -- pictures --------------------------------------------------------------------------
+
+
+def test_pictures_come_as_they_were_sent(bench: Bench) -> None:
+    bench.start()
+    events = bench.feed(bench.camera.media(H264_KEY, stamp=1_700_000_000_123, sequence=77))
+    events += bench.feed(bench.camera.media(H264_DELTA, stamp=1_700_000_000_163, sequence=78))
+    assert events == [
+        VideoFrame(0, 77, 1_700_000_000_123, Codec.H264, True, H264_KEY),
+        VideoFrame(0, 78, 1_700_000_000_163, Codec.H264, False, H264_DELTA),
+    ]
+
+
+def test_h265(bench: Bench) -> None:
+    bench.start()
+    events = [
+        event
+        for data in (H265_DELTA, H265_KEY, H265_DELTA)
+        for event in bench.feed(bench.camera.media(data, Codec.H265))
+    ]
+    assert [(frame.keyframe, frame.data) for frame in pictures(events)] == [
+        (True, H265_KEY),
+        (False, H265_DELTA),
+    ]
+    assert bench.statistics.skipped == 1
+
+
+def test_nothing_before_a_key_frame_whatever_the_flags_say(bench: Bench) -> None:
+    bench.start()
+    assert bench.feed(bench.camera.media(H264_DELTA, flags=1)) == []
+    assert bench.feed(bench.camera.media(H264_BARE_KEY, flags=1)) == []
+    [frame] = pictures(bench.feed(bench.camera.media(H264_KEY, flags=0)))
+    assert frame.keyframe
+
+
+def test_key_frame_without_parameter_sets_gets_the_last_ones(bench: Bench) -> None:
+    bench.start()
+    bench.feed(bench.camera.media(H264_KEY))
+    [frame] = pictures(bench.feed(bench.camera.media(H264_BARE_KEY)))
+    assert frame.keyframe
+    assert frame.data == SPS + PPS + H264_BARE_KEY
+
+
+def test_parameter_sets_in_records_of_their_own(bench: Bench) -> None:
+    bench.start()
+    assert bench.feed(bench.camera.media(SPS)) == []
+    assert bench.feed(bench.camera.media(PPS)) == []
+    [frame] = pictures(bench.feed(bench.camera.media(H264_BARE_KEY)))
+    assert frame.keyframe
+    assert frame.data == H264_KEY
+    [frame] = pictures(bench.feed(bench.camera.media(H264_DELTA)))
+    assert frame.data == H264_DELTA
+
+
+def test_parameter_sets_on_their_own_are_bounded(bench: Bench) -> None:
+    bench.start()
+    filler = b"\0\0\0\1\x0c" + b"\xff" * 40_000
+    for _ in range(10):
+        assert bench.feed(bench.camera.media(filler)) == []
+    [frame] = pictures(bench.feed(bench.camera.media(H264_KEY)))
+    assert len(frame.data) < 50_000
+
+
+def test_another_codec_begins_with_a_key_frame(bench: Bench) -> None:
+    bench.start()
+    bench.feed(bench.camera.media(H264_KEY))
+    assert bench.feed(bench.camera.media(H265_DELTA, Codec.H265)) == []
+    bare = b"\0\0\0\1\x26\x01idr"
+    assert bench.feed(bench.camera.media(bare, Codec.H265)) == []
+    assert len(bench.feed(bench.camera.media(H265_KEY, Codec.H265))) == 1
+
+
+def test_lenses_are_kept_apart(bench: Bench) -> None:
+    bench.start(lens=1)
+    assert bench.feed(bench.camera.media(H264_KEY)) == []
+    assert bench.statistics.unwanted == 1
+    [frame] = pictures(bench.feed(bench.camera.media(H264_KEY, flags=LENS_1)))
+    assert frame.lens == 1
+    bench.session.start_video(quality=2, lens=0, audio=False, now=bench.now)
+    # The other lens's key frame does not help this one.
+    assert bench.feed(bench.camera.media(H264_DELTA)) == []
+    assert [f.lens for f in pictures(bench.feed(bench.camera.media(H264_KEY)))] == [0]
+    assert [f.lens for f in pictures(bench.feed(bench.camera.media(H264_DELTA, flags=LENS_1)))] == [
+        1
+    ]
+
+
+def test_nothing_unasked_and_nothing_after_stop(bench: Bench) -> None:
+    bench.log_in()
+    assert bench.feed(bench.camera.media(H264_KEY)) == []
+    bench.session.start_video(quality=2, lens=0, audio=True, now=bench.now)
+    assert len(bench.feed(bench.camera.media(H264_KEY))) == 1
+    bench.session.stop_video(bench.now)
+    assert bench.feed(bench.camera.media(H264_DELTA)) == []
+    assert bench.feed(bench.camera.media(SILENCE, Codec.PCMA)) == []
+    assert bench.statistics.unwanted == 3
+    bench.session.start_video(quality=2, lens=0, audio=False, now=bench.now)
+    assert bench.feed(bench.camera.media(H264_DELTA)) == []
+    assert len(bench.feed(bench.camera.media(H264_KEY))) == 1
+
+
+def test_after_a_loss_nothing_before_the_next_key_frame() -> None:
+    bench = Bench()
+    bench.start(audio=True)
+    camera = bench.camera
+    assert len(bench.feed(camera.media(H264_KEY))) == 1
+    camera.media(H264_DELTA)  # lost for good
+    events = bench.feed(camera.media(H264_DELTA) + camera.media(SILENCE, Codec.PCMA))
+    assert events == []
+    events = bench.advance(0.5)
+    assert pictures(events) == []
+    assert len(sounds(events)) == 1
+    assert pictures(bench.feed(camera.media(H264_DELTA))) == []
+    assert len(pictures(bench.feed(camera.media(H264_KEY)))) == 1
+    assert len(pictures(bench.feed(camera.media(H264_DELTA)))) == 1
+    assert bench.statistics.skipped == 2
+
+
+def test_large_picture_with_a_hole_never_comes_in_part() -> None:
+    bench = Bench()
+    bench.start()
+    large = H264_KEY + b"\x11" * 20_000
+    packets = bench.camera.media(large)
+    del packets[5]
+    assert bench.feed(packets) == []
+    assert bench.advance(1) == []
+    [frame] = pictures(bench.feed(bench.camera.media(large)))
+    assert frame.data == large
+
+
+def test_one_implausible_picture_costs_the_rest_of_the_group(bench: Bench) -> None:
+    bench.start()
+    bench.feed(bench.camera.media(H264_KEY))
+    assert bench.feed(bench.camera.media(b"rubbish that is no access unit")) == []
+    assert bench.feed(bench.camera.media(H264_DELTA)) == []
+    assert len(bench.feed(bench.camera.media(H264_KEY))) == 1
+    assert bench.statistics.integrity_errors == 1
+    for _ in range(20):
+        bench.feed(bench.camera.media(b"rubbish") + bench.camera.media(H264_KEY))
+    assert bench.session.state is State.READY
+
+
+def test_wrong_key_is_found_out_and_nothing_comes_of_it(bench: Bench) -> None:
+    bench.start(audio=True)
+    bench.camera.keys = make_keys()  # the camera has agreed on a key with somebody else
+    events: list[Event] = []
+    for _ in range(4):
+        events += bench.feed(bench.camera.media(SILENCE, Codec.PCMA))
+        events += bench.feed(bench.camera.media(H264_KEY))
+    assert events == []
+    # What is behind the one too many is not even looked at.
+    events = bench.feed(bench.camera.media(H264_KEY) + bench.camera.media(H264_KEY))
+    assert isinstance(end_of(events), MissWrongKey)
+    assert len(events) == 1
+    assert bench.statistics.integrity_errors == 5
+    sent = bench.sent()
+    assert sent[-1].endswith(push_packet(PacketType.CLOSE))
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        (40).to_bytes(4, "little") + bytes(28),
+        (3).to_bytes(4, "little") + (4).to_bytes(4, "little") + bytes(24) + b"abc",
+        (0).to_bytes(4, "little") + (4).to_bytes(4, "little") + bytes(24),
+    ],
+    ids=["lengths", "shorter than a nonce", "empty"],
+)
+def test_bad_media_records(bench: Bench, record: bytes) -> None:
+    bench.start()
+    packets = bench.camera.packets(Channel.MEDIA, push_record(record))
+    assert bench.feed(packets) == []
+    assert bench.statistics.malformed == 1
+    assert len(pictures(bench.feed(bench.camera.media(H264_KEY)))) == 1
+
+
+def test_codecs_we_do_not_know(bench: Bench) -> None:
+    bench.start(audio=True)
+    for codec in (0, 3, 0x401, 0x404, 0xFFFFFFFF):
+        assert bench.feed(bench.camera.media(H264_KEY, codec)) == []
+    assert bench.statistics.unsupported == 5
+
+
+# -- sound -----------------------------------------------------------------------------
+
+
+def test_sound(bench: Bench) -> None:
+    bench.start(audio=True)
+    # Only a picture proves the key.
+    assert bench.feed(bench.camera.media(SILENCE, Codec.PCMA)) == []
+    bench.feed(bench.camera.media(H264_KEY, stamp=1_700_000_000_000))
+    [frame] = bench.feed(
+        bench.camera.media(SILENCE, Codec.PCMA, sequence=3, stamp=1_700_000_000_005, flags=3 << 3)
+    )
+    assert frame == AudioFrame(0, 3, 1_700_000_000_005, Codec.PCMA, 16000, 1, SILENCE)
+    [frame] = bench.feed(bench.camera.media(b"\x0cxyz", Codec.OPUS))
+    assert isinstance(frame, AudioFrame)
+    assert (frame.sample_rate, frame.channels) == (48000, 2)
+
+
+def test_sound_nobody_asked_for(bench: Bench) -> None:
+    bench.start()
+    bench.feed(bench.camera.media(H264_KEY))
+    assert bench.feed(bench.camera.media(SILENCE, Codec.PCMA)) == []
+    assert bench.statistics.unwanted == 1
+
+
+@pytest.mark.parametrize("size", [0, 65_537])
+def test_sound_of_no_sensible_size(bench: Bench, size: int) -> None:
+    bench.start(audio=True)
+    bench.feed(bench.camera.media(H264_KEY))
+    assert bench.feed(bench.camera.media(bytes(size), Codec.PCMA)) == []
+    assert bench.statistics.integrity_errors == 1
+
+
+# -- silence ---------------------------------------------------------------------------
+
+
+def alive(bench: Bench, seconds: float) -> list[Event]:
+    """Let time pass with a camera that answers pings and nothing else."""
+    events: list[Event] = []
+    for _ in range(round(seconds * 10)):
+        events += bench.advance(0.1)
+        commands, acks = bench.camera.read(bench.sent())
+        bench.asked = [*getattr(bench, "asked", []), *commands]  # type: ignore[attr-defined]
+        pong = push_packet(PacketType.ALIVE_ACK)
+        if bench.stream:
+            pong = len(pong).to_bytes(2) + b"\x68" + bytes(5) + pong
+            acks = []
+        events += bench.feed([*acks, pong])
+    return [event for event in events if not isinstance(event, Delivered)]
+
+
+def test_no_picture_is_asked_again_then_given_up(bench: Bench) -> None:
+    bench.start()
+    assert alive(bench, 4.9) == []
+    assert bench.asked == []  # type: ignore[attr-defined]
+    assert alive(bench, 0.3) == []
+    assert bench.asked == [  # type: ignore[attr-defined]
+        (Command.VIDEO_START, b'{"videoquality":2,"enableaudio":0}')
+    ]
+    assert alive(bench, 4.6) == []
+    assert isinstance(end_of(alive(bench, 0.4)), MissUnreachable)
+    assert len(bench.asked) == 1  # type: ignore[attr-defined]
+
+
+def test_pictures_that_cannot_be_shown_are_none(bench: Bench) -> None:
+    bench.start()
+    events: list[Event] = []
+    for _ in range(110):
+        events += alive(bench, 0.1)
+        if events:
+            break
+        events += bench.feed(bench.camera.media(H264_DELTA))
+    assert isinstance(end_of(events), MissUnreachable)
+    assert len(events) == 1
+
+
+def test_without_a_wish_for_video_silence_is_fine(bench: Bench) -> None:
+    bench.start()
+    bench.feed(bench.camera.media(H264_KEY))
+    bench.session.stop_video(bench.now)
+    assert alive(bench, 30) == []
+
+
+def test_asking_again_over_a_clogged_link_ends_it() -> None:
+    """A command that cannot be sent any more is an end, not an exception in a timer."""
+    bench = Bench()
+    bench.start()
+    assert bench.advance(4.9) == []
+    for _ in range(256):
+        bench.session.request(Command.MOTOR_REQ, b"{}", bench.now)
+    with pytest.raises(MissUnreachable):
+        bench.session.request(Command.MOTOR_REQ, b"{}", bench.now)
+    assert isinstance(end_of(bench.advance(0.15)), MissUnreachable)
+
+
+def test_goodbye_from_the_camera(bench: Bench) -> None:
+    bench.start()
+    close = push_packet(PacketType.CLOSE)
+    if bench.stream:
+        close = len(close).to_bytes(2) + b"\x68" + bytes(5) + close
+    events = bench.feed([*bench.camera.media(H264_KEY), close])
+    assert len(pictures(events)) == 1
+    assert isinstance(end_of(events), MissClosed)
+    assert bench.session.next_timer is None
+    bench.session.handle_timer(bench.now + 100)
+    assert bench.events() == []
+
+
+def test_acknowledges_while_it_plays() -> None:
+    bench = Bench()
+    bench.start()
+    bench.feed(bench.camera.media(H264_KEY))
+    bench.advance(0.01)
+    assert set(kinds(bench.sent())) == {PacketType.DRW_ACK}
+
+
+@given(st.lists(st.tuples(st.sampled_from([0, 2]), st.binary(max_size=80)), max_size=20))
+def test_hostile_records(records: list[tuple[int, bytes]]) -> None:
+    bench = Bench()
+    bench.start(audio=True)
+    for channel, record in records:
+        events = bench.feed(bench.camera.packets(channel, push_record(record)))
+        events += bench.advance(0.5)
+        assert not pictures(events)
+        assert not sounds(events)

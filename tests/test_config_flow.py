@@ -1,0 +1,364 @@
+"""Every way through the flows, against the simulated cloud and cameras."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from homeassistant.config_entries import SOURCE_USER
+from homeassistant.const import (
+    CONF_HOST,
+    CONF_NAME,
+    CONF_PASSWORD,
+    CONF_REGION,
+    CONF_TOKEN,
+    CONF_USERNAME,
+)
+from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.helpers import device_registry as dr, entity_registry as er
+import pytest
+
+from custom_components.mi_camera.const import DOMAIN, SUBENTRY_ACCOUNT, SUBENTRY_CAMERA
+from custom_components.mi_camera.flow_forms import CONF_CAMERAS
+from simulator.camera import SimCamera
+from simulator.cloud import CloudDevice, LoginDemand, Outage
+
+from .conftest import set_up, settle
+from .home import ADDRESSES, OTHER_USERNAME, PASSWORD, REGION, USERNAME, Home, spec
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from homeassistant.core import HomeAssistant
+
+    from custom_components.mi_camera.hub import MiCameraConfigEntry
+
+LOGIN = {CONF_USERNAME: USERNAME, CONF_PASSWORD: PASSWORD, CONF_REGION: REGION}
+OTHER = {**LOGIN, CONF_USERNAME: OTHER_USERNAME}
+
+
+async def begin(hass: HomeAssistant, step: str) -> Any:
+    flows = hass.config_entries.flow
+    result = await flows.async_init(DOMAIN, context={"source": SOURCE_USER})
+    assert result["type"] is FlowResultType.MENU
+    assert result["menu_options"] == ["account", "camera"]
+    result = await flows.async_configure(result["flow_id"], {"next_step_id": step})
+    assert result["type"] is FlowResultType.FORM
+    assert result["step_id"] == step
+    assert result["errors"] == {}
+    return result
+
+
+async def answer(hass: HomeAssistant, result: Any, data: dict[str, Any]) -> Any:
+    return await hass.config_entries.flow.async_configure(result["flow_id"], data)
+
+
+async def begin_subentry(
+    hass: HomeAssistant, entry: MiCameraConfigEntry, kind: str, **context: Any
+) -> Any:
+    return await hass.config_entries.subentries.async_init(
+        (entry.entry_id, kind), context={"source": SOURCE_USER, **context}
+    )
+
+
+async def answer_subentry(hass: HomeAssistant, result: Any, data: dict[str, Any]) -> Any:
+    result = await hass.config_entries.subentries.async_configure(result["flow_id"], data)
+    await settle(hass)
+    return result
+
+
+@pytest.fixture
+async def third(ready: HomeAssistant, home: Home) -> AsyncGenerator[SimCamera]:
+    """A camera that the first set-up does not add."""
+    camera = SimCamera(spec(3, model="chuangmi.camera.ipc019"), home.keys)
+    await camera.start()
+    yield camera
+    await camera.stop()
+
+
+async def test_signing_in_and_choosing_one_camera(ready: HomeAssistant, home: Home) -> None:
+    result = await begin(ready, "account")
+    result = await answer(ready, result, LOGIN)
+    assert result["step_id"] == "cameras"
+    did = str(home.cameras[1].spec.did)
+    result = await answer(ready, result, {CONF_CAMERAS: []})
+    assert result["errors"] == {CONF_CAMERAS: "choose_camera"}
+    result = await answer(ready, result, {CONF_CAMERAS: [did]})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    entry = result["result"]
+    await settle(ready)
+    (account,) = entry.get_subentries_of_type(SUBENTRY_ACCOUNT)
+    (camera,) = entry.get_subentries_of_type(SUBENTRY_CAMERA)
+    assert account.title == USERNAME
+    assert PASSWORD not in str(account.data)
+    assert camera.unique_id == did
+    assert camera.data[CONF_HOST] == home.cameras[1].spec.address
+    assert ready.states.get("camera.porch").state == "idle"
+    assert ready.states.get("camera.kitchen") is None
+    result = await ready.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
+    assert result["type"] is FlowResultType.ABORT
+    assert result["reason"] == "already_configured"
+    await ready.config_entries.async_remove(entry.entry_id)
+
+
+async def test_what_can_go_wrong_when_signing_in_is_told_and_nothing_is_lost(
+    ready: HomeAssistant, home: Home
+) -> None:
+    result = await begin(ready, "account")
+
+    async def expect(error: str, data: dict[str, Any] = LOGIN) -> None:
+        nonlocal result
+        result = await answer(ready, result, data)
+        assert result["type"] is FlowResultType.FORM
+        assert result["errors"] == {"base": error}
+        # What was typed is there again, but not the password.
+        suggested = {
+            str(key): (key.description or {}).get("suggested_value")
+            for key in result["data_schema"].schema
+        }
+        assert suggested[CONF_USERNAME] == data[CONF_USERNAME]
+        assert suggested[CONF_PASSWORD] is None
+
+    await expect("invalid_auth", {**LOGIN, CONF_PASSWORD: "wrong"})
+    home.cloud.accounts.demand = LoginDemand.CAPTCHA
+    await expect("captcha_required")
+    home.cloud.accounts.demand = LoginDemand.VERIFICATION
+    await expect("verification_required")
+    home.cloud.garbage = True
+    await expect("cannot_connect")
+    home.cloud.garbage = False
+    for outage in (Outage.REFUSED, Outage.UNAVAILABLE):
+        await home.cloud.set_outage(outage)
+        await expect("cannot_connect")
+    await home.cloud.set_outage(None)
+    await expect("no_cameras", {**LOGIN, CONF_REGION: "cn"})
+    result = await answer(ready, result, LOGIN)
+    assert result["step_id"] == "cameras"
+
+
+async def test_adding_a_camera_by_address_and_token(ready: HomeAssistant, home: Home) -> None:
+    camera = home.cameras[0].spec
+    result = await begin(ready, "camera")
+    good = {CONF_HOST: camera.address, CONF_TOKEN: camera.token.hex()}
+    for bad, error in (
+        ({CONF_TOKEN: "not a token"}, "invalid_token"),
+        ({CONF_TOKEN: "ab" * 8}, "invalid_token"),
+        ({CONF_TOKEN: "ff" * 16}, "wrong_token"),
+        ({CONF_HOST: f"{ADDRESSES}.99"}, "cannot_connect_camera"),
+        ({CONF_HOST: "not an address"}, "cannot_connect_camera"),
+    ):
+        result = await answer(ready, result, {**good, **bad})
+        assert result["errors"] == {"base": error}, bad
+    result = await answer(ready, result, {**good, CONF_NAME: "By hand"})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    entry = result["result"]
+    await settle(ready)
+    state = ready.states.get("camera.by_hand")
+    assert state.state == "idle"
+    # Without an account there are no keys for pictures, and it says so.
+    from homeassistant.components.camera import async_get_image
+    from homeassistant.exceptions import HomeAssistantError
+
+    with pytest.raises(HomeAssistantError):
+        await async_get_image(ready, "camera.by_hand", timeout=1.5)
+    assert ready.states.get("camera.by_hand").attributes["trouble"] == "no_keys"
+    await ready.config_entries.async_remove(entry.entry_id)
+
+
+async def test_nothing_is_set_up_when_the_gate_cannot_be_saved(
+    ready: HomeAssistant, home: Home
+) -> None:
+    from pathlib import Path
+
+    path = Path(ready.config.path(".storage", "mi_camera.gate"))
+    await ready.async_add_executor_job(lambda: path.mkdir(parents=True, exist_ok=True))
+    try:
+        camera = home.cameras[0].spec
+        result = await begin(ready, "camera")
+        result = await answer(
+            ready, result, {CONF_HOST: camera.address, CONF_TOKEN: camera.token.hex()}
+        )
+        assert result["type"] is FlowResultType.ABORT
+        assert result["reason"] == "gate_not_saved"
+        assert not ready.config_entries.async_entries(DOMAIN)
+    finally:
+        await ready.async_add_executor_job(path.rmdir)
+
+
+async def test_an_expired_account_is_signed_in_to_again(
+    hass: HomeAssistant, entry: MiCameraConfigEntry, home: Home
+) -> None:
+    (account,) = entry.get_subentries_of_type(SUBENTRY_ACCOUNT)
+    home.cloud.accounts.expire_service_tokens()
+    home.cloud.accounts.revoke_pass_tokens()
+    from homeassistant.components.camera import async_get_image
+    from homeassistant.exceptions import HomeAssistantError
+
+    with pytest.raises(HomeAssistantError):
+        await async_get_image(hass, "camera.kitchen", timeout=3)
+    await hass.async_block_till_done()
+    (flow,) = hass.config_entries.flow.async_progress_by_handler(DOMAIN)
+    assert flow["step_id"] == "reauth_confirm"
+    result = await answer(hass, flow, {CONF_USERNAME: USERNAME, CONF_PASSWORD: "wrong"})
+    assert result["errors"] == {"base": "invalid_auth"}
+    result = await answer(hass, result, {CONF_USERNAME: OTHER_USERNAME, CONF_PASSWORD: PASSWORD})
+    assert result["errors"] == {"base": "other_account"}
+    result = await answer(hass, result, {CONF_USERNAME: USERNAME, CONF_PASSWORD: PASSWORD})
+    assert result["type"] is FlowResultType.ABORT
+    assert result["reason"] == "reauth_successful"
+    await settle(hass)
+    assert await async_get_image(hass, "camera.kitchen", timeout=12)
+    assert entry.subentries[account.subentry_id].data != account.data
+
+
+async def test_reauth_of_an_account_that_was_removed_meanwhile(
+    hass: HomeAssistant, entry: MiCameraConfigEntry
+) -> None:
+    entry.async_start_reauth(hass, context={"subentry_id": "gone"})  # type: ignore[typeddict-unknown-key]
+    await hass.async_block_till_done()
+    assert not hass.config_entries.flow.async_progress_by_handler(DOMAIN)
+
+
+async def test_another_account_can_be_added_with_its_cameras(
+    hass: HomeAssistant, entry: MiCameraConfigEntry, home: Home, third: SimCamera
+) -> None:
+    home.cloud.add_device(OTHER_USERNAME, CloudDevice.camera(third.spec, third.miio.methods))
+    result = await begin_subentry(hass, entry, SUBENTRY_ACCOUNT)
+    result = await answer_subentry(hass, result, {**OTHER, CONF_PASSWORD: "wrong"})
+    assert result["errors"] == {"base": "invalid_auth"}
+    result = await answer_subentry(hass, result, OTHER)
+    assert result["step_id"] == "cameras"
+    result = await answer_subentry(hass, result, {CONF_CAMERAS: [str(third.spec.did)]})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert hass.states.get("camera.camera_3").state == "idle"
+    assert len(entry.get_subentries_of_type(SUBENTRY_ACCOUNT)) == 2
+
+    # Its cameras are all there now, and so is the account.
+    result = await begin_subentry(hass, entry, SUBENTRY_ACCOUNT)
+    result = await answer_subentry(hass, result, OTHER)
+    assert result["reason"] == "already_configured"
+
+
+async def test_an_account_without_new_cameras_can_be_added(
+    hass: HomeAssistant, entry: MiCameraConfigEntry, home: Home
+) -> None:
+    result = await begin_subentry(hass, entry, SUBENTRY_ACCOUNT)
+    result = await answer_subentry(hass, result, OTHER)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+
+
+async def test_cameras_can_be_added_later_from_the_account(
+    hass: HomeAssistant, entry: MiCameraConfigEntry, home: Home, third: SimCamera
+) -> None:
+    async def to_list() -> Any:
+        result = await begin_subentry(hass, entry, SUBENTRY_CAMERA)
+        assert result["menu_options"] == ["from_account", "address"]
+        return await answer_subentry(hass, result, {"next_step_id": "from_account"})
+
+    assert (await to_list())["reason"] == "no_cameras"
+    fourth = spec(4)
+    home.cloud.add_device(USERNAME, CloudDevice.camera(third.spec, third.miio.methods))
+    home.cloud.add_device(USERNAME, CloudDevice.camera(fourth, third.miio.methods))
+    await home.cloud.set_outage(Outage.UNAVAILABLE)
+    assert (await to_list())["reason"] == "cannot_connect"
+    await home.cloud.set_outage(None)
+    result = await to_list()
+    assert result["step_id"] == "from_account"
+    result = await answer_subentry(hass, result, {CONF_CAMERAS: []})
+    assert result["errors"] == {CONF_CAMERAS: "choose_camera"}
+    result = await answer_subentry(
+        hass, result, {CONF_CAMERAS: [str(third.spec.did), str(fourth.did)]}
+    )
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert hass.states.get("camera.camera_3").state == "idle"
+    assert hass.states.get("camera.camera_4").state == "unavailable"
+
+    # Removing one takes its entity and device along, and nothing else.
+    (subentry,) = (
+        one
+        for one in entry.get_subentries_of_type(SUBENTRY_CAMERA)
+        if one.unique_id == str(third.spec.did)
+    )
+    hass.config_entries.async_remove_subentry(entry, subentry.subentry_id)
+    await settle(hass)
+    assert er.async_get(hass).async_get("camera.camera_3") is None
+    assert dr.async_get(hass).async_get_device({(DOMAIN, str(third.spec.did))}) is None
+    assert hass.states.get("camera.kitchen").state == "idle"
+
+
+async def test_listing_needs_a_running_hub_and_an_account(
+    hass: HomeAssistant, entry: MiCameraConfigEntry
+) -> None:
+    (account,) = entry.get_subentries_of_type(SUBENTRY_ACCOUNT)
+    hass.config_entries.async_remove_subentry(entry, account.subentry_id)
+    await settle(hass)
+    for reason in ("no_account", "hub_not_loaded"):
+        result = await begin_subentry(hass, entry, SUBENTRY_CAMERA)
+        result = await answer_subentry(hass, result, {"next_step_id": "from_account"})
+        assert result["reason"] == reason
+        await hass.config_entries.async_unload(entry.entry_id)
+
+
+async def test_a_camera_can_be_added_later_by_address(
+    hass: HomeAssistant, entry: MiCameraConfigEntry, home: Home, third: SimCamera
+) -> None:
+    async def to_form() -> Any:
+        result = await begin_subentry(hass, entry, SUBENTRY_CAMERA)
+        return await answer_subentry(hass, result, {"next_step_id": "address"})
+
+    good = {CONF_HOST: third.spec.address, CONF_TOKEN: third.spec.token.hex()}
+    result = await answer_subentry(hass, await to_form(), {**good, CONF_TOKEN: "00" * 16})
+    assert result["errors"] == {"base": "wrong_token"}
+    result = await answer_subentry(hass, result, good)
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    result = await answer_subentry(hass, await to_form(), good)
+    assert result["reason"] == "already_configured"
+
+
+async def test_a_camera_follows_its_new_address_but_is_not_replaced_by_another(
+    hass: HomeAssistant, entry: MiCameraConfigEntry, home: Home
+) -> None:
+    kitchen, porch = home.cameras
+    (subentry,) = (
+        one
+        for one in entry.get_subentries_of_type(SUBENTRY_CAMERA)
+        if one.unique_id == str(kitchen.spec.did)
+    )
+    await kitchen.stop()
+    kitchen.spec.address = f"{ADDRESSES}.77"
+    moved = SimCamera(kitchen.spec, home.keys)
+    await moved.start()
+    home.cameras[0] = moved
+    result = await hass.config_entries.subentries.async_init(
+        (entry.entry_id, SUBENTRY_CAMERA),
+        context={"source": "reconfigure", "subentry_id": subentry.subentry_id},
+    )
+    assert result["step_id"] == "reconfigure"
+    result = await answer_subentry(
+        hass, result, {CONF_HOST: porch.spec.address, CONF_TOKEN: porch.spec.token.hex()}
+    )
+    assert result["errors"] == {"base": "other_device"}
+    token = kitchen.spec.token.hex()
+    result = await answer_subentry(hass, result, {CONF_HOST: moved.spec.address, CONF_TOKEN: token})
+    assert result["reason"] == "reconfigure_successful"
+    assert hass.states.get("camera.kitchen").state == "idle"
+    assert entry.subentries[subentry.subentry_id].data[CONF_HOST] == moved.spec.address
+
+
+async def test_damaged_subentries_are_reported_and_the_rest_works(
+    hass: HomeAssistant, ready: HomeAssistant, home: Home, caplog: pytest.LogCaptureFixture
+) -> None:
+    entry = await set_up(ready)
+    kitchen = next(
+        one
+        for one in entry.get_subentries_of_type(SUBENTRY_CAMERA)
+        if one.unique_id == str(home.cameras[0].spec.did)
+    )
+    await hass.config_entries.async_unload(entry.entry_id)
+    hass.config_entries.async_update_subentry(
+        entry, kitchen, data={**kitchen.data, CONF_TOKEN: "damaged"}
+    )
+    await hass.config_entries.async_setup(entry.entry_id)
+    await settle(hass)
+    assert "a stored camera has no valid token" in caplog.text
+    assert hass.states.get("camera.porch").state == "idle"
+    await hass.config_entries.async_remove(entry.entry_id)
