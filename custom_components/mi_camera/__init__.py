@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from homeassistant.const import Platform
 from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers import config_validation as cv
-import voluptuous as vol
+import probatio as vol
 
 from .cloud import PRODUCTION, CloudEndpoints
 from .const import CONF_ACCOUNT_URL, CONF_API_URL, CONF_DEVELOPER, DATA_ENDPOINTS, DOMAIN

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from string import hexdigits
 from typing import Any, Self
 
 from homeassistant.const import CONF_HOST, CONF_MODEL, CONF_NAME, CONF_REGION, CONF_TOKEN
@@ -35,17 +36,20 @@ class CameraConfig:
         Raises:
             ValueError: it was damaged in storage.
         """
-        texts = {key: data.get(key) for key in (CONF_DID, CONF_NAME, CONF_MODEL, CONF_HOST)}
-        token = data.get(CONF_TOKEN)
-        for key, text in texts.items():
-            if not isinstance(text, str) or not 0 < len(text) <= 255:
-                raise ValueError(f"a stored camera has no valid {key}")
-        if not texts[CONF_DID].isdigit():
+        did, token = _text(data, CONF_DID), _text(data, CONF_TOKEN)
+        if not did.isdigit():
             raise ValueError("a stored camera has no valid did")
-        if not isinstance(token, str) or len(token) != 32:
+        if len(token) != 32 or not all(digit in hexdigits for digit in token):
             raise ValueError("a stored camera has no valid token")
-        bytes.fromhex(token)
-        return cls(**texts, token=token, mac=data.get(CONF_MAC), account=data.get(CONF_ACCOUNT))
+        return cls(
+            did=did,
+            name=_text(data, CONF_NAME),
+            model=_text(data, CONF_MODEL),
+            host=_text(data, CONF_HOST),
+            token=token,
+            mac=data.get(CONF_MAC),
+            account=data.get(CONF_ACCOUNT),
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return a subentry's data."""
@@ -74,3 +78,10 @@ class AccountConfig:
     def as_dict(self) -> dict[str, Any]:
         """Return a subentry's data."""
         return {CONF_REGION: self.region, CONF_SESSION: self.session.as_dict()}
+
+
+def _text(data: Mapping[str, Any], key: str) -> str:
+    text = data.get(key)
+    if not isinstance(text, str) or not 0 < len(text) <= 255:
+        raise ValueError(f"a stored camera has no valid {key}")
+    return text

@@ -58,6 +58,7 @@ class MiCameraConfigFlow(ConfigFlow, domain=DOMAIN):
         """Begin with nothing known."""
         self._account: ConfigSubentryData | None = None
         self._offered: dict[str, CameraConfig] = {}
+        self._expired = ""
 
     @classmethod
     @callback
@@ -156,6 +157,7 @@ class MiCameraConfigFlow(ConfigFlow, domain=DOMAIN):
 
     async def async_step_reauth(self, entry_data: Mapping[str, Any]) -> ConfigFlowResult:
         """Begin signing in again to an account that has expired."""
+        self._expired = str(entry_data.get("subentry_id"))
         return await self.async_step_reauth_confirm()
 
     async def async_step_reauth_confirm(
@@ -163,7 +165,7 @@ class MiCameraConfigFlow(ConfigFlow, domain=DOMAIN):
     ) -> ConfigFlowResult:
         """Ask for the password of the account that has expired."""
         entry = self._get_reauth_entry()
-        subentry = entry.subentries.get(str(self.context.get("subentry_id")))
+        subentry = entry.subentries.get(self._expired)
         if subentry is None:
             return self.async_abort(reason="account_removed")
         errors: dict[str, str] = {}

@@ -30,7 +30,7 @@ class MiCameraEntity(CoordinatorEntity[CameraCoordinator]):
             manufacturer="Xiaomi",
             model=config.model,
             name=config.name,
-            via_device=coordinator.hub.device_identifier,
+            via_device_id=coordinator.hub.device_id,
         )
 
     @property

@@ -23,7 +23,7 @@ from homeassistant.helpers.selector import (
     TextSelectorConfig,
     TextSelectorType,
 )
-import voluptuous as vol
+import probatio as vol
 
 from .cloud import PRODUCTION, REGIONS
 from .const import DATA_ENDPOINTS, SUBENTRY_ACCOUNT, SUBENTRY_CAMERA

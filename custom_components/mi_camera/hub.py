@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from aiohttp import DummyCookieJar
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import callback
+from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.aiohttp_client import async_create_clientsession
 
 from .camera_config import AccountConfig, CameraConfig
@@ -52,6 +53,16 @@ class Hub:
         self.casts = CastSessions(self)
         self.accounts: dict[str, XiaomiAccount] = {}
         self.cameras: dict[str, CameraCoordinator] = {}
+        self.device_id = (
+            dr.async_get(hass)
+            .async_get_or_create(
+                config_entry_id=entry.entry_id,
+                identifiers={self.device_identifier},
+                entry_type=dr.DeviceEntryType.SERVICE,
+                name=entry.title,
+            )
+            .id
+        )
         self._keys: dict[str, MissKeys] = {}
         self._on_camera: list[Callable[[CameraCoordinator], None]] = []
         self._undo: list[Callable[[], None]] = []
@@ -177,7 +188,8 @@ class Hub:
         if not fresh and (keys := self._keys.get(config.did)) is not None:
             return keys
         owners = sorted(
-            self.accounts.items(), key=lambda item: item[1].session.user_id != config.account
+            self.accounts.items(),
+            key=lambda item: self._user_id(item[0]) != config.account,
         )
         for subentry_id, account in owners:
             private, public = new_client_key()
@@ -201,9 +213,13 @@ class Hub:
             return keys
         raise UpstreamError(Trouble.NO_KEYS)
 
+    def _user_id(self, subentry_id: str) -> str | None:
+        subentry = self.entry.subentries.get(subentry_id)
+        return subentry.unique_id if subentry else None
+
     @callback
     def _async_sign_in_again(self, subentry_id: str) -> None:
-        self.entry.async_start_reauth(self.hass, context={"subentry_id": subentry_id})
+        self.entry.async_start_reauth(self.hass, data={"subentry_id": subentry_id})
 
     @property
     def device_identifier(self) -> tuple[str, str]:

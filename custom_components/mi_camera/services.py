@@ -16,7 +16,7 @@ from homeassistant.core import (
 from homeassistant.exceptions import Unauthorized
 from homeassistant.helpers import config_validation as cv, entity_registry as er
 from homeassistant.helpers.target import TargetSelection, async_extract_referenced_entity_ids
-import voluptuous as vol
+import probatio as vol
 
 from .const import DOMAIN
 from .exceptions import MiCameraError, MiCameraInputError

@@ -65,9 +65,7 @@ async def async_sign_in(
     )
 
 
-async def async_list_cameras(
-    hass: HomeAssistant, account: XiaomiAccount
-) -> tuple[CloudDevice, ...]:
+async def async_list_cameras(account: XiaomiAccount) -> tuple[CloudDevice, ...]:
     """List the cameras of an account that is signed in.
 
     Raises:

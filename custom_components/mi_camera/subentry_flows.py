@@ -141,13 +141,13 @@ class CameraSubentryFlow(ConfigSubentryFlow):
         if not hub.accounts:
             return self.async_abort(reason="no_account")
         offered: dict[str, CameraConfig] = {}
-        for account in hub.accounts.values():
+        for subentry_id, account in hub.accounts.items():
             try:
-                cameras = await async_list_cameras(self.hass, account)
+                cameras = await async_list_cameras(account)
             except FormError as err:
                 return self.async_abort(reason=err.key)
-            assert account.session is not None
-            offered |= usable(cameras, account.session.user_id, known)
+            user_id = str(entry.subentries[subentry_id].unique_id)
+            offered |= usable(cameras, user_id, known)
         if not offered:
             return self.async_abort(reason="no_cameras")
         self._offered = offered

@@ -33,7 +33,7 @@ ARGUMENTS = [
     "--disable-sync",
     "--autoplay-policy=no-user-gesture-required",
 ]
-VIEWPORT = {"width": 1600, "height": 900}
+VIEWPORT = {"width": 1600, "height": 640}
 _H264 = 'video/mp4; codecs="avc1.42E01E"'
 
 # Walks through all open shadow roots; a video's camera is the entity its player is given.
@@ -198,8 +198,8 @@ class Browser:
         await self._tile(label).locator("ha-control-switch").first.click(timeout=10_000)
 
     async def press(self, label: str, index: int = 0) -> None:
-        """Click a button card."""
-        await self.page.locator("hui-button-card", has_text=label).nth(index).click(timeout=10_000)
+        """Click the ``index``-th tile with this label."""
+        await self._tile(label).nth(index).click(timeout=10_000)
 
 
 def _sign_in_script(url: str, tokens: Tokens) -> str:

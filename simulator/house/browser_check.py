@@ -83,10 +83,10 @@ class BrowserCheck:
 
     async def dark(self) -> None:
         """After the kill nothing moves, and nothing shows a picture taken since."""
-        await self._try("dark", asyncio.ensure_future(self._dark()))
+        await self._try("dark", asyncio.ensure_future(self._dark("dark")))
 
-    async def _dark(self) -> None:
-        await self._browser.screenshot("dark")
+    async def _dark(self, screenshot: str) -> None:
+        await self._browser.screenshot(screenshot)
         before = await self._browser.look()
         await asyncio.sleep(PLAY)
         after = await self._browser.look()
@@ -108,8 +108,28 @@ class BrowserCheck:
         await self._browser.screenshot("dark-after-restart")
         await self._browser.toggle(dashboard.SWITCH_LABEL)
 
+    async def off_and_on(self, house: House) -> None:
+        """Click the switch off: all videos go. Click it on: all come back by themselves."""
+        await self._try("off and on", asyncio.ensure_future(self._off_and_on(house)))
+
+    async def _off_and_on(self, house: House) -> None:
+        client, switch = house.client, house.entities.switch
+        await self._browser.toggle(dashboard.SWITCH_LABEL)
+        off = await _wait_state(client, switch, "off")
+        self._check.judge.killed(now_ms())
+        self._check.expect(off, "browser: a click on the tile switches everything off")
+        await asyncio.sleep(PLAY)
+        await self._dark("dark-by-click")
+        self._check.judge.allowed(now_ms())
+        await self._browser.toggle(dashboard.SWITCH_LABEL)
+        on = await _wait_state(client, switch, "on")
+        self._check.expect(on, "browser: a second click switches everything on")
+        count = len(house.entities.cameras)
+        shown = self._judge(await self._browser.wait_videos(count, VIDEOS), house.entities.cameras)
+        self._check.expect(len(shown) == count, "browser: the videos come back by themselves")
+
     async def cast(self, display: DisplayWatch, house: House) -> None:
-        """Press a camera's cast button: the display shows it. Then off by the switch."""
+        """Press a camera's cast button: the display shows it."""
         await self._try("cast button", asyncio.ensure_future(self._cast(display, house)))
 
     async def _cast(self, display: DisplayWatch, house: House) -> None:
@@ -122,3 +142,11 @@ class BrowserCheck:
         self._check.expect(picture is not None, "browser: the cast button puts a camera on show")
         await asyncio.sleep(PLAY)
         await self._browser.screenshot("casting")
+
+
+async def _wait_state(client: HassClient, entity_id: str, state: str) -> bool:
+    for _ in range(50):
+        if (await client.states())[entity_id]["state"] == state:
+            return True
+        await asyncio.sleep(0.1)
+    return False

@@ -131,6 +131,7 @@ class Check:
                 await page.live(self._house.entities.cameras, "live-again")
                 if watch is not None:
                     await page.cast(watch, self._house)
+                await self._off_and_on(page, watch)
             await self._end(watch)
         finally:
             if browser is not None:
@@ -351,6 +352,19 @@ class Check:
         self._judge_watches()
         again = {self._house.plan.cameras[d]: round(w.first_ms) for d, w in self._watches.items()}
         self._say(f"live again: {again} ms to the first decoded picture")
+
+    async def _off_and_on(self, page: BrowserCheck, display: DisplayWatch | None) -> None:
+        """Off and on by clicks, with the display playing."""
+        self._say("off and on again by clicks on the dashboard …")
+        await page.off_and_on(self._house)
+        if display is not None:
+            self.expect(
+                await display.wait_stopped(DISPLAY_STOPS), f"{display.name} stops by a click"
+            )
+            display.expect()
+        for did, watch in self._watches.items():
+            ended = await watch.wait_end(VIEWERS_END)
+            self.expect(ended, f"{self._house.plan.cameras[did]}: a viewer goes on after a click")
 
     async def _available(self) -> None:
         """Wait until Home Assistant has found the cameras again, and is no longer dark."""

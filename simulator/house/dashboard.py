@@ -14,6 +14,10 @@ TITLE = "Cameras"
 CAST_LABEL = "Show on"
 SWITCH_LABEL = "Pictures of all cameras"
 _CAST_MINUTES = 5
+_OFF = (
+    "**Everything is off.** No picture leaves any camera: live views, stills, displays and"
+    " recordings are cut, old links are dead, and it stays so over a restart."
+)
 
 
 def _camera_section(name: str, entity_id: str, displays: dict[str, str]) -> Json:
@@ -29,36 +33,38 @@ def _camera_section(name: str, entity_id: str, displays: dict[str, str]) -> Json
         },
     ]
     for display, player in displays.items():
-        cards.append(
+        button = {
+            "type": "tile",
+            "entity": player,
+            "hide_state": True,
+            "icon_tap_action": {"action": "none"},
+        }
+        cards += [
             {
-                "type": "button",
+                **button,
                 "name": f"{CAST_LABEL} {display}",
                 "icon": "mdi:cast",
-                "show_state": False,
-                "grid_options": {"columns": 6, "rows": 2},
+                "grid_options": {"columns": 8, "rows": 1},
                 "tap_action": {
                     "action": "perform-action",
                     "perform_action": "mi_camera.cast",
                     "target": {"entity_id": entity_id},
                     "data": {"media_player": [player], "duration": {"minutes": _CAST_MINUTES}},
                 },
-            }
-        )
-        cards.append(
+            },
             {
-                "type": "button",
+                **button,
                 "name": "Stop",
                 "icon": "mdi:cast-off",
-                "show_state": False,
-                "grid_options": {"columns": 6, "rows": 2},
+                "grid_options": {"columns": 4, "rows": 1},
                 "tap_action": {
                     "action": "perform-action",
                     "perform_action": "mi_camera.stop_cast",
                     "target": {"entity_id": entity_id},
                     "data": {"media_player": [player]},
                 },
-            }
-        )
+            },
+        ]
     return {"type": "grid", "cards": cards}
 
 
@@ -89,6 +95,11 @@ def layout(plan: HomePlan, entities: Entities) -> Json:
                 }
                 for display, player in entities.displays.items()
             ),
+            {
+                "type": "markdown",
+                "content": _OFF,
+                "visibility": [{"condition": "state", "entity": entities.switch, "state": "off"}],
+            },
         ],
     }
     return {

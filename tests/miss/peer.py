@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass, field
-import socket
 from typing import TYPE_CHECKING
 
 from custom_components.mi_camera.miss.cs2_packets import (
@@ -51,10 +50,11 @@ class _Stream(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         for packet in self.peer.camera.deframer.push(data):
-            self.peer.received(packet, [data])
+            self.peer.received(packet)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.peer.hung_up = True
+        self.peer.stream = None
+        self.peer.camera.stream = False
 
 
 @dataclass
@@ -79,11 +79,9 @@ class MiniPeer:
         self.camera = FakeCamera(self.keys)
         self.client: tuple[str, int] | None = None
         self.stream: asyncio.Transport | None = None
-        self.hung_up = False
         self.seen: list[int] = []
         """Packet types received."""
         self.commands: list[int] = []
-        self._transports: list[asyncio.BaseTransport] = []
         self._media: asyncio.DatagramTransport | None = None
         self._server: asyncio.Server | None = None
 
@@ -104,8 +102,6 @@ class MiniPeer:
         )
         self._media = media
         if self.listens:
-            with socket.socket() as probe:
-                probe.bind((self.address, self.port))
             self._server = await loop.create_server(lambda: _Stream(self), self.address, self.port)
         try:
             yield self
@@ -136,7 +132,7 @@ class MiniPeer:
             else:
                 self.datagram(packet)
 
-    def received(self, packet: bytes, raw: list[bytes] | None = None) -> None:
+    def received(self, packet: bytes) -> None:
         kind, _ = pull_packet(packet)
         self.seen.append(kind)
         if ("udp" if self.stream is None else "tcp") in self.deaf_over and kind >= PacketType.DRW:

@@ -128,8 +128,24 @@ async def test_host_names() -> None:
         client = Client(peer, host="localhost")
         await client.connect()
         await client.close()
-    with pytest.raises(MissUnreachable):
+
+
+async def test_host_name_that_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_args: object) -> None:
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    with pytest.raises(MissUnreachable, match="not known"):
         await Client(host="no-such-camera.invalid").connect()
+
+
+async def test_host_name_that_takes_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def hang(*_args: object, **_kwargs: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", hang)
+    with pytest.raises(MissUnreachable, match="name is not found"):
+        await Client(host="slow-camera.invalid").connect(0.1)
 
 
 @pytest.mark.parametrize("order", [("udp", "tcp"), ("tcp", "udp"), ("tcp",)])
@@ -154,7 +170,6 @@ async def test_falls_back_when_one_is_deaf(order: tuple[str, str]) -> None:
     peer = MiniPeer(ADDRESS, offers=BOTH, deaf_over=frozenset({order[0]}))
     async with peer.running():
         client = Client(peer, transports=order)
-        peer.camera.stream = order[0] == "tcp"
         await client.connect()
         assert client.transport == order[1]
         # The one that is left was told.

@@ -164,7 +164,8 @@ async def test_the_display_plays_home_assistants_own_stream(hass: HomeAssistant)
     """Low-latency HLS of the `stream` integration, over Home Assistant's real web server."""
     display = CastDisplay("Hall display", ADDRESS)
     async with running(display), HlsSource(SOURCE) as source, _cast(hass):
-        assert await async_setup_component(hass, "stream", {"stream": {}})
+        short = {"ll_hls": True, "segment_duration": 2, "part_duration": 0.5}  # 6 and 1 by default
+        assert await async_setup_component(hass, "stream", {"stream": short})
         hass.bus.async_fire(EVENT_HOMEASSISTANT_START)  # opens the web server
         await _until(lambda: _state(hass) == "off", "the entity")
 
@@ -178,6 +179,13 @@ async def test_the_display_plays_home_assistants_own_stream(hass: HomeAssistant)
             await _until(lambda: display.screen.total >= 10, "a second of pictures")
             frames = display.frames()
             assert {frame["did"] for frame in frames} == {source.did}
-            print([f["presented_ms"] - f["captured_ms"] for f in frames], display.state())
+            assert display.state()["untagged"] == 0
+            for frame in frames:
+                assert 0 <= frame["presented_ms"] - frame["captured_ms"] < 10_000
+            await stream.stop()
+            await _until(lambda: _state(hass) == "idle", "the end", timeout=20)
+            assert display.state()["state"] == "IDLE"
         finally:
             await stream.stop()
+            for provider in list(stream.outputs().values()):
+                await stream.remove_provider(provider)  # a late request has made it anew

@@ -209,7 +209,7 @@ class HlsSource:
             stream.pix_fmt = "yuv420p"
             begun = time.monotonic()
             index = 0
-            while not request.transport or not request.transport.is_closing():
+            while request.transport is not None and not request.transport.is_closing():
                 picture = self.picture()
                 picture.pts = index
                 index += 1

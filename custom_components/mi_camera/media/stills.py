@@ -42,6 +42,7 @@ def decode_keyframe(unit: AccessUnit, width: int | None = None, height: int | No
         ValueError: the access unit does not hold a whole picture.
     """
     decoder = av.CodecContext.create(CODEC_NAMES[unit.codec], "r")
+    assert isinstance(decoder, av.VideoCodecContext)
     try:
         frames = [*decoder.decode(av.Packet(unit.data)), *decoder.decode(None)]
     except FFmpegError as err:

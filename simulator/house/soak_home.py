@@ -1,0 +1,62 @@
+"""Descriptions of homes for a soak: as many cameras as wanted, on addresses of their own."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NETWORK = "127.0.40"
+"""Beside a demo that may run on this machine at the same time."""
+_MODELS = (
+    ("chuangmi.camera.021a04", "pcma"),
+    ("chuangmi.camera.046c04", "opus"),
+    ("isa.camera.hlc7", "pcma"),
+)
+_SCENES = ("kitchen", "nursery", "porch", "garden")
+# Small pictures at every quality: a soak is about many of them, on two cores.
+_SIZE = [640, 360]
+
+
+def describe(cameras: int) -> dict[str, Any]:
+    """Return the description of a home with this many cameras and two displays."""
+    return {
+        "cameras": [_camera(index) for index in range(cameras)],
+        "displays": [
+            {"name": name, "address": f"{NETWORK}.{61 + index}", "model": "Google Nest Hub"}
+            for index, name in enumerate(("Hall display", "Desk display"))
+        ],
+        "cloud": {
+            "address": f"{NETWORK}.3",
+            "username": "demo@example.com",
+            "password": "open-sesame",
+            "region": "de",
+        },
+        "control": {"address": f"{NETWORK}.2"},
+    }
+
+
+def _camera(index: int) -> dict[str, Any]:
+    model, audio = _MODELS[index % len(_MODELS)]
+    scene = _SCENES[index % len(_SCENES)]
+    return {
+        "did": 2002002001 + index,
+        "model": model,
+        "name": f"{scene.capitalize()} {index + 1}",
+        "scene": scene,
+        "address": f"{NETWORK}.{11 + index}",
+        "token": f"{0x736F616B + index:08x}" * 4,
+        "transport": "tcp" if index % 3 == 1 else "udp",
+        "codec": "h264",
+        "audio": audio,
+        "qualities": {str(quality): _SIZE for quality in (1, 2, 3)},
+    }
+
+
+def write(cameras: int, path: Path) -> Path:
+    """Write a description and return its path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(describe(cameras), indent=2), "utf-8")
+    return path
