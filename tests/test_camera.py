@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
 import io
 from typing import TYPE_CHECKING
 
@@ -12,9 +11,7 @@ from homeassistant.components.camera import async_get_image, async_get_stream_so
 from homeassistant.const import STATE_UNAVAILABLE
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
-from homeassistant.util import dt as dt_util
 import pytest
-from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from simulator.tag import read_frame, read_image
 
@@ -32,8 +29,10 @@ KITCHEN, PORCH = "camera.kitchen", "camera.porch"
 
 
 async def poll(hass: HomeAssistant) -> None:
-    """Let the next poll happen."""
-    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=40))
+    """Ask every camera now rather than at the next interval."""
+    (entry,) = hass.config_entries.async_loaded_entries("mi_camera")
+    for coordinator in entry.runtime_data.cameras.values():
+        await coordinator.async_refresh()
     await settle(hass)
 
 

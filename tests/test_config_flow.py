@@ -282,8 +282,7 @@ async def test_cameras_can_be_added_later_from_the_account(
     await settle(hass)
     assert er.async_get(hass).async_get("camera.camera_3") is None
     assert not any(
-        (DOMAIN, str(third.spec.did)) in device.identifiers
-        for device in dr.async_get(hass).devices
+        (DOMAIN, str(third.spec.did)) in device.identifiers for device in dr.async_get(hass).devices
     )
     assert hass.states.get("camera.kitchen").state == "idle"
 

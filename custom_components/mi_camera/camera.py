@@ -61,6 +61,7 @@ class MiCamera(MiCameraEntity, Camera):
         """Follow the camera and the gate."""
         await super().async_added_to_hass()
         self.async_on_remove(self.hub.gate.on_close(self._cut))
+        self.async_on_remove(self.coordinator.async_on_stall(self._drop_stream))
 
     @override
     async def async_will_remove_from_hass(self) -> None:

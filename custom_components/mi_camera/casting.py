@@ -64,6 +64,7 @@ class EndReason(StrEnum):
     DURATION = "duration"
     SWITCHED_OFF = "switched_off"
     CAMERA_GONE = "camera_gone"
+    STALE = "stale"
     REPLACED = "replaced"
     FAILED = "failed"
 
@@ -82,7 +83,7 @@ class CastSession:
     session_id: str = field(default_factory=lambda: secrets.token_hex(8))
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     ends: datetime | None = None
-    playing: bool = False
+    changed: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     undo: list[Callable[[], None]] = field(default_factory=list, repr=False)
 
     def as_dict(self) -> dict[str, Any]:
@@ -197,9 +198,8 @@ class CastSessions:
             async with asyncio.timeout(PLAYING_TIMEOUT):
                 await self._async_play(session, base + path, context)
         except (HomeAssistantError, TimeoutError) as err:
-            ended = session.session_id not in self._sessions
             await self.async_end(session, EndReason.FAILED)
-            if ended and not self._hub.gate.is_open:
+            if not permit.valid:
                 raise MiCameraInputError("pictures_off") from err
             state = self._hass.states.get(player)
             raise MiCameraError(
@@ -213,18 +213,16 @@ class CastSessions:
 
     async def _async_play(self, session: CastSession, url: str, context: Context) -> None:
         """Tell the player, and wait until it reports playing this session's address."""
-        playing = asyncio.Event()
 
         @callback
-        def changed(event: Event[EventStateChangedData]) -> None:
-            state = event.data["new_state"]
-            if session.session_id not in self._sessions or _plays(state, session.token):
-                playing.set()
+        def player_changed(event: Event[EventStateChangedData]) -> None:
+            if _plays(event.data["new_state"], session.token):
+                session.changed.set()
 
         session.undo.append(
             self._hass.bus.async_listen(
                 EVENT_STATE_CHANGED,
-                changed,
+                player_changed,
                 event_filter=callback(lambda data: data["entity_id"] == session.player),
             )
         )
@@ -240,10 +238,9 @@ class CastSessions:
             context=context,
         )
         if not _plays(self._hass.states.get(session.player), session.token):
-            await playing.wait()
+            await session.changed.wait()
         if session.session_id not in self._sessions:
-            raise MiCameraInputError("pictures_off")
-        session.playing = True
+            raise MiCameraError("cast_not_playing", player=session.player)
 
     @callback
     def _watch(self, session: CastSession, duration: timedelta | None) -> None:
@@ -267,6 +264,9 @@ class CastSessions:
             )
         )
         session.undo.append(session.coordinator.async_add_listener(camera_changed))
+        session.undo.append(
+            session.coordinator.async_on_stall(lambda: self._end_soon(session, EndReason.STALE))
+        )
         if duration is not None:
 
             @callback
@@ -282,6 +282,7 @@ class CastSessions:
     def _cut_session(self, session: CastSession) -> None:
         """Make the session's addresses dead, synchronously."""
         self._sessions.pop(session.session_id, None)
+        session.changed.set()
         for undo in session.undo:
             undo()
         session.undo.clear()

@@ -15,6 +15,8 @@ from .media import Feed, MissUpstream, Source, StillMaker
 from .miss import MissKeys
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from homeassistant.core import HomeAssistant
 
     from .camera_config import CameraConfig
@@ -49,7 +51,9 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
             self._upstream.source,
             self._upstream.connect,
             on_change=self.async_update_listeners,
+            on_stall=self._stalled,
         )
+        self._on_stall: list[Callable[[], None]] = []
         self.stills = StillMaker(self.feed)
         self.last_update_success = False
 
@@ -101,6 +105,18 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
         if self.hub.gate.is_open:
             self.async_start()
         self.async_update_listeners()
+
+    @callback
+    def async_on_stall(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call `listener` when pictures have stopped coming to viewers; returns the undoing."""
+        self._on_stall.append(listener)
+        return lambda: self._on_stall.remove(listener)
+
+    @callback
+    def _stalled(self) -> None:
+        self.stills.forget()
+        for listener in tuple(self._on_stall):
+            listener()
 
     # -- state -----------------------------------------------------------------------------
 

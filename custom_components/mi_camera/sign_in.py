@@ -95,7 +95,7 @@ def _key(err: CloudError) -> str:
 
 def camera_from_cloud(device: CloudDevice, account: str) -> CameraConfig | None:
     """Return what to store of a listed camera, or None when it cannot be reached by LAN."""
-    if device.token is None or not device.local_ip:
+    if device.token is None or not device.local_ip or not device.did.isdigit():
         return None
     return CameraConfig(
         did=device.did,

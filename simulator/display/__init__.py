@@ -6,16 +6,14 @@ fetches, decodes and presents in real time; the tag of every presented frame can
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 import uuid
 
 from simulator.display.certificate import server_context
-from simulator.display.errors import MediaError, PlaybackError
 from simulator.display.media import PlayerState
 from simulator.display.models import MODELS
-from simulator.display.player import GIVE_UP, HlsPlayer, Player, PlayerListener, StillPlayer
+from simulator.display.player import GIVE_UP
+from simulator.display.players import ScreenPlayers
 from simulator.display.receiver import Receiver
 from simulator.display.screen import Screen
 from simulator.display.server import CastServer, SetupServer
@@ -25,17 +23,6 @@ if TYPE_CHECKING:
     from simulator.display.wire import Json
 
 __all__ = ["CastDisplay"]
-
-HLS_TYPES = frozenset(
-    {
-        "application/vnd.apple.mpegurl",
-        "application/x-mpegurl",
-        "application/mpegurl",
-        "audio/mpegurl",
-        "audio/x-mpegurl",
-    }
-)
-STILL_TYPES = frozenset({"image/jpeg", "image/jpg", "image/png"})
 
 
 class CastDisplay:
@@ -65,21 +52,17 @@ class CastDisplay:
         """Stable: derived from the name."""
         self.screen = Screen()
         self._ports = cast_port, http_port, https_port
-        self._give_up = give_up
-        self._executor: ThreadPoolExecutor | None = None
-        self._retired: set[asyncio.Task[None]] = set()
-        self._receiver = Receiver(self)
+        self._players = ScreenPlayers(self.screen, self.model, address, give_up)
+        self._receiver = Receiver(self._players)
         self._cast = CastServer(self._receiver, ping_interval)
         self._setup = SetupServer(self._eureka_info())
 
     async def start(self) -> None:
         """Listen on all ports; OSError when one cannot be had."""
         cast_port, http_port, https_port = self._ports
-        self._executor = ThreadPoolExecutor(1, thread_name_prefix=f"display-{self.address}")
+        self._players.start()
         try:
-            context = await asyncio.get_running_loop().run_in_executor(
-                self._executor, server_context, str(self.uuid)
-            )
+            context = await self._players.in_thread(lambda: server_context(str(self.uuid)))
             await self._cast.start(self.address, cast_port, context)
             await self._setup.start(self.address, http_port, https_port, context)
         except BaseException:
@@ -91,11 +74,7 @@ class CastDisplay:
         await self._cast.stop()
         self._receiver.reset()
         await self._setup.stop()
-        if retired := list(self._retired):
-            await asyncio.wait(retired)
-        if self._executor is not None:
-            self._executor.shutdown()  # idle by now
-            self._executor = None
+        await self._players.stop()
 
     def state(self) -> dict[str, object]:
         """Return how things are, as the control API tells it.
@@ -125,40 +104,13 @@ class CastDisplay:
             "errors": list(self._receiver.errors),
         }
 
-    def frames(self, since: int = 0) -> list[dict[str, int]]:
-        """Return the last presented frames that had a tag, those after number `since`."""
+    def frames(self, since: int = 0) -> list[dict[str, int | None]]:
+        """Return the last presented frames, those after number `since`.
+
+        Each has n, did, lens, counter, captured_ms (None when no tag could be read),
+        decoded_ms, presented_ms and session, the number of the LOAD that showed it.
+        """
         return self.screen.frames(since)
-
-    # --- where the receiver gets players from ---
-
-    def open(self, media: Json, listener: PlayerListener, session: int) -> Player:
-        """Make a player for what a LOAD describes; PlaybackError when nothing plays it."""
-        assert self._executor is not None
-        url = str(media["contentUrl"] if media.get("contentUrl") else media["contentId"])
-        content_type = str(media.get("contentType", "")).lower()
-        if content_type in STILL_TYPES:
-            return StillPlayer(listener, url, self.screen, session)
-        if content_type in HLS_TYPES:
-            return HlsPlayer(
-                listener,
-                url,
-                self.screen,
-                session,
-                model=self.model,
-                fragmented=media.get("hlsVideoSegmentFormat") == "fmp4",
-                executor=self._executor,
-                give_up=self._give_up,
-            )
-        raise PlaybackError(
-            MediaError.MEDIA_SRC_NOT_SUPPORTED, f"nothing plays {content_type[:60]!r} here"
-        )
-
-    def retire(self, player: Player) -> None:
-        """Halt a player at once and see it to its end."""
-        player.halt()
-        task = asyncio.create_task(player.wait_closed(), name="CastDisplay.retire")
-        self._retired.add(task)
-        task.add_done_callback(self._retired.discard)
 
     def _eureka_info(self) -> Json:
         return {

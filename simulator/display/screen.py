@@ -32,16 +32,17 @@ class DecodedFrame:
 
 @dataclass(frozen=True, slots=True)
 class ShownFrame:
-    """One frame with a tag that was on the screen."""
+    """One frame that was on the screen; without an intact tag, its part of it is None."""
 
     n: int
-    """Which presented frame this was since the display was started, from 1."""
-    did: int
-    lens: int
-    counter: int
-    captured_ms: int
+    """Which presented frame this was since the display was made, from 1."""
+    did: int | None
+    lens: int | None
+    counter: int | None
+    captured_ms: int | None
     decoded_ms: int
     presented_ms: int
+    """When somebody in front of the display saw it, unix milliseconds."""
     session: int
     """The media session (one per LOAD) that showed it."""
 
@@ -60,6 +61,7 @@ class Screen:
         self._ring: deque[ShownFrame] = deque(maxlen=RING)
         self._session = 0
         self._first: tuple[int, int] | None = None
+        self._last: Tag | None = None
         self._last_presented: float | None = None
 
     def show(self, session: int, frame: DecodedFrame) -> None:
@@ -68,38 +70,24 @@ class Screen:
         self._last_presented = time.monotonic()
         if session != self._session:
             self._session, self._first = session, None
+        times = frame.decoded_ms, now_ms(), session
         if (tag := frame.tag) is None:
             self.untagged += 1
+            self._ring.append(ShownFrame(self.total, None, None, None, None, *times))
             return
         if self._first is None:
             self._first = tag.did, tag.lens
         elif self._first != (tag.did, tag.lens):
             self.foreign += 1
+        self._last = tag
         self._ring.append(
-            ShownFrame(
-                self.total,
-                tag.did,
-                tag.lens,
-                tag.counter,
-                tag.captured_ms,
-                frame.decoded_ms,
-                now_ms(),
-                session,
-            )
+            ShownFrame(self.total, tag.did, tag.lens, tag.counter, tag.captured_ms, *times)
         )
 
     @property
     def last_tag(self) -> dict[str, int] | None:
         """The tag that was last on the screen."""
-        if not self._ring:
-            return None
-        last = self._ring[-1]
-        return {
-            "did": last.did,
-            "lens": last.lens,
-            "counter": last.counter,
-            "captured_ms": last.captured_ms,
-        }
+        return asdict(self._last) if self._last is not None else None
 
     @property
     def last_frame_age_ms(self) -> int | None:
@@ -108,6 +96,6 @@ class Screen:
             return None
         return round((time.monotonic() - self._last_presented) * 1000)
 
-    def frames(self, since: int) -> list[dict[str, int]]:
+    def frames(self, since: int) -> list[dict[str, int | None]]:
         """Return the remembered frames after number `since`."""
         return [asdict(frame) for frame in self._ring if frame.n > since]

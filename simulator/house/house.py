@@ -95,7 +95,9 @@ class House:
 
     async def _stop(self) -> None:
         await self._close_client()
-        await asyncio.gather(self.hass.stop(), self.home.stop())
+        # In this order: Home Assistant takes its time to give up on displays that have gone.
+        await self.hass.stop()
+        await self.home.stop()
 
     async def _close_client(self) -> None:
         if self._client is not None:

@@ -42,6 +42,11 @@ def test_lens(flags: int, lens: int) -> None:
     assert MediaHeader(0, Codec.H264, 0, flags, 0, 0).lens == lens
 
 
+@pytest.mark.parametrize(("flags", "resolution"), [(4 << 17, 4), (1 << 16, 0), (0x140 << 16, 0)])
+def test_resolution(flags: int, resolution: int) -> None:
+    assert MediaHeader(0, Codec.H264, 0, flags, 0, 0).resolution == resolution
+
+
 @pytest.mark.parametrize(
     ("codec", "flags", "rate", "channels"),
     [

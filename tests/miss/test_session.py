@@ -272,6 +272,26 @@ def test_another_codec_begins_with_a_key_frame(bench: Bench) -> None:
     assert len(bench.feed(bench.camera.media(H265_KEY, Codec.H265))) == 1
 
 
+def test_change_of_quality_begins_with_a_key_frame(bench: Bench) -> None:
+    """Whatever of both streams comes in between."""
+    small, large = 3 << 17, 2 << 17
+    bench.start(quality=1)
+    bench.feed(bench.camera.media(H264_KEY, flags=small))
+    # The same quality again changes nothing.
+    bench.session.start_video(quality=1, lens=0, audio=True, now=bench.now)
+    assert len(bench.feed(bench.camera.media(H264_DELTA, flags=small))) == 1
+    bench.session.start_video(quality=2, lens=0, audio=False, now=bench.now)
+    assert bench.feed(bench.camera.media(H264_DELTA, flags=small)) == []
+    assert len(bench.feed(bench.camera.media(H264_KEY, flags=small))) == 1
+    assert len(bench.feed(bench.camera.media(H264_DELTA, flags=small))) == 1
+    assert bench.feed(bench.camera.media(H264_DELTA, flags=large)) == []
+    assert len(bench.feed(bench.camera.media(H264_KEY, flags=large))) == 1
+    assert len(bench.feed(bench.camera.media(H264_DELTA, flags=large))) == 1
+    # Later on the header's word is not enough to withhold a picture.
+    bench.advance(4)
+    assert len(pictures(bench.feed(bench.camera.media(H264_DELTA, flags=small)))) == 1
+
+
 def test_lenses_are_kept_apart(bench: Bench) -> None:
     bench.start(lens=1)
     assert bench.feed(bench.camera.media(H264_KEY)) == []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from homeassistant.components.camera.prefs import DynamicStreamSettings
 from homeassistant.components.cast.const import CONF_KNOWN_HOSTS, DOMAIN
-from homeassistant.components.stream import HLS_PROVIDER, create_stream
+from homeassistant.components.stream import HLS_PROVIDER, Stream, create_stream
 from homeassistant.components.zeroconf.const import DATA_INSTANCE
 from homeassistant.components.zeroconf.models import HaAsyncZeroconf, HaZeroconf
 from homeassistant.const import EVENT_HOMEASSISTANT_CLOSE, EVENT_HOMEASSISTANT_START
@@ -20,7 +20,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from zeroconf import IPVersion
 
 from simulator.display import CastDisplay
-from tests.simulator.cast_sender import running
+from tests.simulator.cast_sender import running, tagged
 from tests.simulator.hls_source import HlsSource
 
 if TYPE_CHECKING:
@@ -160,6 +160,13 @@ async def test_cast_sees_a_failure_and_the_lack_of_the_format(
         assert f"Failed to cast media {source.url}" in caplog.text
 
 
+async def _end(stream: Stream) -> None:
+    """End a stream and its timers; `Stream.stop` alone would leave these running."""
+    for provider in list(stream.outputs().values()):
+        await stream.remove_provider(provider)
+    await stream.stop()
+
+
 async def test_the_display_plays_home_assistants_own_stream(hass: HomeAssistant) -> None:
     """Low-latency HLS of the `stream` integration, over Home Assistant's real web server."""
     display = CastDisplay("Hall display", ADDRESS)
@@ -177,15 +184,13 @@ async def test_the_display_plays_home_assistants_own_stream(hass: HomeAssistant)
             await _play(hass, stream.endpoint_url(HLS_PROVIDER))
             await _until(lambda: _state(hass) == "playing", "playing")
             await _until(lambda: display.screen.total >= 10, "a second of pictures")
-            frames = display.frames()
+            frames = tagged(display)
             assert {frame["did"] for frame in frames} == {source.did}
             assert display.state()["untagged"] == 0
             for frame in frames:
                 assert 0 <= frame["presented_ms"] - frame["captured_ms"] < 10_000
-            await stream.stop()
+            await _end(stream)
             await _until(lambda: _state(hass) == "idle", "the end", timeout=20)
             assert display.state()["state"] == "IDLE"
         finally:
-            await stream.stop()
-            for provider in list(stream.outputs().values()):
-                await stream.remove_provider(provider)  # a late request has made it anew
+            await _end(stream)

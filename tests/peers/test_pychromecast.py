@@ -14,7 +14,7 @@ from pychromecast.quick_play import quick_play
 import pytest
 
 from simulator.display import CastDisplay
-from tests.simulator.cast_sender import running
+from tests.simulator.cast_sender import running, tagged
 from tests.simulator.hls_source import HlsSource
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ async def test_find_play_and_leave() -> None:
     display = CastDisplay("Hall display", ADDRESS)
     async with running(display), HlsSource(SOURCE) as source:
         await asyncio.to_thread(_cast, display, source)
-        frames = display.frames()
+        frames = tagged(display)
         counters = [frame["counter"] for frame in frames]
         assert {frame["did"] for frame in frames} == {source.did}
         assert counters == list(range(counters[0], counters[0] + len(counters)))

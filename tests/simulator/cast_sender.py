@@ -29,6 +29,16 @@ async def running(display: CastDisplay) -> AsyncGenerator[CastDisplay]:
         await display.stop()
 
 
+def tagged(display: CastDisplay) -> list[dict[str, int]]:
+    """Return what the display has shown; every frame must have had a tag."""
+    frames = []
+    for frame in display.frames():
+        known = {key: value for key, value in frame.items() if value is not None}
+        assert known.keys() == frame.keys()
+        frames.append(known)
+    return frames
+
+
 class CastSender:
     """One TLS connection to a display."""
 

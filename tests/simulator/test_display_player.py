@@ -14,7 +14,7 @@ import pytest
 from simulator.display import CastDisplay
 from simulator.display.receiver import PLATFORM
 from simulator.display.wire import Namespace
-from tests.simulator.cast_sender import CastSender, running
+from tests.simulator.cast_sender import CastSender, running, tagged
 from tests.simulator.hls_source import FPS, HlsSource
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ async def test_it_plays_what_it_is_sent() -> None:
         await asyncio.sleep(2.5)
         state = display.state()
         assert (state["state"], state["content_id"]) == ("PLAYING", source.url)
-        frames = display.frames()
+        frames = tagged(display)
         assert state["frames"] == len(frames)
         assert 2 * FPS <= len(frames) <= 2.5 * FPS + 2
         assert [frame["n"] for frame in frames] == list(range(1, len(frames) + 1))
@@ -292,6 +292,10 @@ async def test_pictures_without_a_tag_are_counted() -> None:
         assert state["frames"]
         assert state["last_tag"] is None
         assert state["last_frame_age_ms"] is not None
+        frames = display.frames()
+        assert [frame["n"] for frame in frames] == list(range(1, len(frames) + 1))
+        assert all(frame["did"] is frame["captured_ms"] is None for frame in frames)
+        assert all(frame["presented_ms"] for frame in frames)
 
 
 async def test_pause_freezes_and_play_goes_on() -> None:

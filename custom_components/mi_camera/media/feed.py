@@ -69,8 +69,14 @@ class Feed:
         limits: FeedLimits | None = None,
         on_violation: Callable[[Source], None] | None = None,
         on_change: Callable[[], None] | None = None,
+        on_stall: Callable[[], None] | None = None,
     ) -> None:
-        """Make an idle feed; nothing is opened."""
+        """Make an idle feed; nothing is opened.
+
+        `on_stall` is called when viewers were ended because pictures have stopped coming,
+        `on_change` when `state` or `trouble` changed, `on_violation` when a picture of
+        somewhere else was met.
+        """
         self.source = source
         self.state = FeedState.IDLE
         self.trouble: Trouble | None = None
@@ -79,6 +85,7 @@ class Feed:
         self._limits = limits or FeedLimits()
         self._on_violation = on_violation
         self._on_change = on_change
+        self._on_stall = on_stall
         self._permit: Permit | None = None
         self._viewers: set[Viewer] = set()
         self._runner: asyncio.Task[None] | None = None
@@ -253,10 +260,16 @@ class Feed:
         while True:
             await asyncio.sleep(0.25)
             now = time.monotonic()
+            stalled = False
             for viewer in tuple(self._viewers):
                 limit = self._limits.stall if viewer.fed else self._limits.first_picture
-                if now - viewer.last_push > limit:
+                if not viewer.ended and now - viewer.last_push > limit:
                     viewer.end()
+                    stalled = True
+            if stalled:
+                self._set_trouble(self.trouble or Trouble.UNREACHABLE)
+                if self._on_stall is not None:
+                    self._on_stall()
 
     # -- pictures -------------------------------------------------------------------
 

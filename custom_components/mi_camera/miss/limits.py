@@ -52,6 +52,8 @@ class Timing:
     no_media: float = 10.0
     """When video was asked for and no picture came for so long, the session is no use. At half
     of it the camera is asked once more."""
+    settle: float = 3.0
+    """How long after a change of quality pictures of the old one may still come."""
     reply: float = 3.0
     """For the delivery of a command, and for the reply to it."""
     close: float = 0.5

@@ -43,6 +43,11 @@ class MediaHeader:
         return 1 if self.flags & _SECOND_LENS else 0
 
     @property
+    def resolution(self) -> int:
+        """A number for the size of the picture (1 is 1080p, 2 720p, 3 360p, 4 1296p)."""
+        return (self.flags >> 17) & 0b1111
+
+    @property
     def channels(self) -> int:
         """Number of audio channels."""
         return 2 if (self.flags >> 9) & 0b11 else 1

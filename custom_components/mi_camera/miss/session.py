@@ -88,6 +88,10 @@ class _Lens:
     parameter_sets: bytes = b""
     leading: bytes = b""
     """Parameter sets and the like that came in records of their own."""
+    resolution: int = 0
+    """What the last key frame's header said."""
+    settled_at: float = 0.0
+    """Until then pictures of two qualities may follow each other without warning."""
 
 
 class MissSession:
@@ -145,9 +149,13 @@ class MissSession:
         if not 0 <= quality <= MAX_QUALITY or not 0 <= lens <= MAX_LENS:
             raise ValueError("no such quality or lens")
         self._expect_state(State.READY)
+        known = self._lenses.setdefault(lens, _Lens())
+        if self._qualities.get(lens, quality) != quality:
+            # The other quality is another stream, and the camera may begin it anywhere.
+            known.waiting = True
+            known.settled_at = now + self._timing.settle
         self._qualities[lens] = quality
         self._audio = audio
-        self._lenses.setdefault(lens, _Lens())
         self._await_picture(now)
         return self._ask_for_video(now)
 
@@ -324,8 +332,11 @@ class MissSession:
             lens.codec = codec
             lens.waiting = True
             lens.parameter_sets = b""
+        if now < lens.settled_at and header.resolution != lens.resolution:
+            lens.waiting = True
         keyframe = self._is_start(lens, info)
         if keyframe:
+            lens.resolution = header.resolution
             if not info.parameter_sets:
                 payload = lens.parameter_sets + payload
             lens.waiting = False
