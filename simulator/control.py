@@ -36,7 +36,7 @@ MAX_DOWNTIME: Final = 60.0
 MAX_DELAY: Final = 10.0
 
 
-class _Refused(Exception):  # noqa: N818 - it is an answer
+class _Refused(Exception):
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
         self.status = status

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from homeassistant.components.camera import async_get_image, async_get_stream_source
 from homeassistant.helpers.json import json_dumps
-import pytest
 
 from custom_components.mi_camera.camera_config import AccountConfig
 from custom_components.mi_camera.const import SUBENTRY_ACCOUNT
@@ -18,6 +17,7 @@ from .home import PASSWORD
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
+    import pytest
 
     from .home import Home
 

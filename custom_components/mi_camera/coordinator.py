@@ -12,7 +12,6 @@ from .const import DOMAIN, LOGGER
 from .device import CameraDevice, CameraStatus, MiioError, MiioTimeout, MiioWrongDevice
 from .exceptions import translated
 from .media import Feed, MissUpstream, Source, StillMaker
-from .miss import MissKeys
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from .camera_config import CameraConfig
     from .gate import Permit
     from .hub import Hub
+    from .miss import MissKeys
 
 POLL_INTERVAL = timedelta(seconds=30)
 

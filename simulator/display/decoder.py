@@ -45,7 +45,8 @@ class SegmentDecoder:
     def decode(self, init: bytes, data: bytes, *, restart: bool) -> list[DecodedFrame]:
         """Return the frames of a segment in the order of presentation, or raise PlaybackError.
 
-        `restart` says that the stream has a discontinuity before this segment.
+        `restart` says that the stream has a discontinuity before this segment. After `halt`
+        the frames are fewer than there are.
         """
         if restart or init != self._init:
             self._context = None
@@ -87,6 +88,8 @@ class SegmentDecoder:
                     continue
                 at = float(picture.pts * picture.time_base)
                 frames.append(DecodedFrame(at, read_frame(picture), now_ms()))
+        if self._halted.is_set():
+            return frames
         if not packets:
             raise PlaybackError(MediaError.HLS_SEGMENT_PARSING, "nothing in a segment", final=True)
         if damaged and not frames:

@@ -279,13 +279,14 @@ class HlsPlayer(Player):
             lambda: self._decoder.decode(init, data, restart=restart or segment.discontinuity),
         )
         try:
-            return await asyncio.shield(decoding)
+            await asyncio.wait([decoding])
         except asyncio.CancelledError:
             # The thread cannot be cancelled, only asked to stop; it must not outlive us.
             self._decoder.halt()
             await asyncio.wait([decoding])
             decoding.exception()
             raise
+        return decoding.result()
 
     # --- presenting ---
 

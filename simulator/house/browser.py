@@ -183,6 +183,17 @@ class Browser:
             await asyncio.sleep(0.5)
         return shown
 
+    async def wait_dark(self, timeout: float) -> list[Shown]:
+        """Wait until no video shows a tagged picture, and return what is there."""
+        deadline = time.monotonic() + timeout
+        shown = await self.look()
+        while time.monotonic() < deadline and any(
+            one.picture is not None and one.picture.tag for one in shown
+        ):
+            await asyncio.sleep(0.2)
+            shown = await self.look()
+        return shown
+
     async def screenshot(self, name: str) -> Path:
         """Write a screenshot and return its path."""
         self._screenshots.mkdir(parents=True, exist_ok=True)

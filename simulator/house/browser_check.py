@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 VIDEOS = 60.0
 """Seconds until all videos of the dashboard must play."""
+DARKENS = 2.0
+"""Seconds until the dashboard must be dark."""
 PLAY = 3.0
 """Seconds to let them play on."""
 DISPLAY = 45.0
@@ -86,8 +88,8 @@ class BrowserCheck:
         await self._try("dark", asyncio.ensure_future(self._dark("dark")))
 
     async def _dark(self, screenshot: str) -> None:
+        before = await self._browser.wait_dark(DARKENS)
         await self._browser.screenshot(screenshot)
-        before = await self._browser.look()
         await asyncio.sleep(PLAY)
         after = await self._browser.look()
         frozen = [one for one in after if one.picture is not None and one.picture.tag is not None]
@@ -118,7 +120,6 @@ class BrowserCheck:
         off = await _wait_state(client, switch, "off")
         self._check.judge.killed(now_ms())
         self._check.expect(off, "browser: a click on the tile switches everything off")
-        await asyncio.sleep(PLAY)
         await self._dark("dark-by-click")
         self._check.judge.allowed(now_ms())
         await self._browser.toggle(dashboard.SWITCH_LABEL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from simulator.house.client import HassClient, Json
@@ -20,9 +21,23 @@ _OFF = (
 )
 
 
-def _camera_section(name: str, entity_id: str, displays: dict[str, str]) -> Json:
+_DARK_PICTURE = "data:image/svg+xml," + quote(
+    "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 640 360'>"
+    "<rect width='640' height='360' fill='#1c1c1e'/>"
+    "<g fill='none' stroke='#8e8e93' stroke-width='8' stroke-linecap='round'>"
+    "<rect x='262' y='118' width='84' height='64' rx='12'/><path d='M346 142l36-18v52l-36-18'/>"
+    "<path d='M252 106l140 92'/></g>"
+    "<text x='320' y='250' fill='#8e8e93' font-family='sans-serif' font-size='26'"
+    " text-anchor='middle'>Stream unavailable</text></svg>"
+)
+
+
+def _camera_section(name: str, entity_id: str, switch: str, displays: dict[str, str]) -> Json:
+    # The player of the frontend keeps its last picture on the screen for some seconds after a
+    # stream has been cut, and comes back as a still series only. A card that goes with the
+    # switch is dark at once and begins a new live view afterwards.
     cards: list[Json] = [
-        {"type": "heading", "heading": name.capitalize(), "icon": "mdi:cctv"},
+        {"type": "heading", "heading": name, "icon": "mdi:cctv"},
         {
             "type": "picture-entity",
             "entity": entity_id,
@@ -30,6 +45,14 @@ def _camera_section(name: str, entity_id: str, displays: dict[str, str]) -> Json
             "show_name": False,
             "show_state": False,
             "aspect_ratio": "16:9",
+            "visibility": [{"condition": "state", "entity": switch, "state": "on"}],
+        },
+        {
+            "type": "picture",
+            "image": _DARK_PICTURE,
+            "alt_text": "Stream unavailable",
+            "tap_action": {"action": "none"},
+            "visibility": [{"condition": "state", "entity": switch, "state_not": "on"}],
         },
     ]
     for display, player in displays.items():
@@ -44,7 +67,7 @@ def _camera_section(name: str, entity_id: str, displays: dict[str, str]) -> Json
                 **button,
                 "name": f"{CAST_LABEL} {display}",
                 "icon": "mdi:cast",
-                "grid_options": {"columns": 8, "rows": 1},
+                "grid_options": {"columns": 6, "rows": 1},
                 "tap_action": {
                     "action": "perform-action",
                     "perform_action": "mi_camera.cast",
@@ -56,7 +79,7 @@ def _camera_section(name: str, entity_id: str, displays: dict[str, str]) -> Json
                 **button,
                 "name": "Stop",
                 "icon": "mdi:cast-off",
-                "grid_options": {"columns": 4, "rows": 1},
+                "grid_options": {"columns": 6, "rows": 1},
                 "tap_action": {
                     "action": "perform-action",
                     "perform_action": "mi_camera.stop_cast",
@@ -112,7 +135,9 @@ def layout(plan: HomePlan, entities: Entities) -> Json:
                 "max_columns": 3,
                 "sections": [
                     *(
-                        _camera_section(plan.cameras[did], entity_id, entities.displays)
+                        _camera_section(
+                            plan.cameras[did], entity_id, entities.switch, entities.displays
+                        )
                         for did, entity_id in entities.cameras.items()
                     ),
                     switch,

@@ -204,7 +204,7 @@ async def test_pictures_and_sound(transport: str, codec: str, audio: str, tmp_pa
     spec = _spec("127.0.40.201", transport=transport, codec=codec, audio=audio)
     async with _camera(spec) as camera, _running(tmp_path, _url(camera)) as peer:
         pulled = await asyncio.to_thread(
-            _pull, peer.rtsp, options={"rtsp_transport": "tcp", "fflags": "nobuffer"}
+            _pull, peer.rtsp, options={"rtsp_transport": "tcp", "analyzeduration": "500000"}
         )
         assert camera.media_connections_total == 1
     assert sorted(pulled.codecs) == sorted(

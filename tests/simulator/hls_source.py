@@ -44,9 +44,12 @@ class HlsSource:
         self.producing = True
         self.answers: dict[str, tuple[int, bytes]] = {}
         """By kind (master, media, init, segment): what is answered instead."""
+        self.held: set[str] = set()
+        """Kinds that are never answered."""
         self.requests: list[str] = []
         self.segments: dict[int, bytes] = {}
         self.port = 0
+        self._stopping = asyncio.Event()
         self._init = b""
         self._counter = 0
         self._next = 0
@@ -84,6 +87,7 @@ class HlsSource:
         return f"http://{self.address}:{self.port}/live/stream.ts"
 
     async def stop(self) -> None:
+        self._stopping.set()
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
@@ -152,8 +156,10 @@ class HlsSource:
                 container.mux(packet)
         return out.getvalue()
 
-    def _answer(self, kind: str, body: bytes | None, content_type: str) -> web.Response:
+    async def _answer(self, kind: str, body: bytes | None, content_type: str) -> web.Response:
         self.requests.append(kind)
+        if kind in self.held:
+            await self._stopping.wait()
         headers = {CORS: "*"} if self.cors else {}
         if kind in self.answers:
             status, other = self.answers[kind]
@@ -166,7 +172,7 @@ class HlsSource:
         text = (
             f'#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=200000,CODECS="{self.codecs}"\nplaylist.m3u8\n'
         )
-        return self._answer("master", text.encode(), "application/vnd.apple.mpegurl")
+        return await self._answer("master", text.encode(), "application/vnd.apple.mpegurl")
 
     async def _media(self, _: web.Request) -> web.Response:
         lines = ["#EXTM3U", "#EXT-X-VERSION:6", "#EXT-X-TARGETDURATION:1"]
@@ -177,14 +183,14 @@ class HlsSource:
         for number in self.segments:
             lines += ["#EXTINF:1.000,", f"{number}.m4s"]
         text = "\n".join(lines) + "\n"
-        return self._answer("media", text.encode(), "application/vnd.apple.mpegurl")
+        return await self._answer("media", text.encode(), "application/vnd.apple.mpegurl")
 
     async def _get_init(self, _: web.Request) -> web.Response:
-        return self._answer("init", self._init, "video/mp4")
+        return await self._answer("init", self._init, "video/mp4")
 
     async def _segment(self, request: web.Request) -> web.Response:
         number = int(request.match_info["number"])
-        return self._answer("segment", self.segments.get(number), "video/iso.segment")
+        return await self._answer("segment", self.segments.get(number), "video/iso.segment")
 
     async def _still(self, _: web.Request) -> web.Response:
         context = av.CodecContext.create("mjpeg", "w")
@@ -194,7 +200,7 @@ class HlsSource:
         context.width, context.height, context.pix_fmt = *self.size, "yuvj420p"
         context.framerate = FPS
         packets = [*context.encode(picture), *context.encode()]
-        return self._answer("still", b"".join(bytes(p) for p in packets), "image/jpeg")
+        return await self._answer("still", b"".join(bytes(p) for p in packets), "image/jpeg")
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         self.requests.append("stream")

@@ -192,6 +192,31 @@ async def test_what_a_hub_cannot_play(source: HlsSource, why: str) -> None:
         assert why in _error(display)
 
 
+async def test_a_hub_takes_the_rendition_it_can_play() -> None:
+    async with scene() as (_, sender, source):
+        best = '#EXT-X-STREAM-INF:BANDWIDTH=900,CODECS="hvc1.1.6.L120.90"\nhevc.m3u8'
+        good = '#EXT-X-STREAM-INF:BANDWIDTH=500,CODECS="avc1.42c01e"\nplaylist.m3u8'
+        poor = '#EXT-X-STREAM-INF:BANDWIDTH=200,CODECS="avc1.42c01e"\npoor.m3u8'
+        source.answers["master"] = (200, f"#EXTM3U\n{best}\n{good}\n{poor}".encode())
+        assert _playing(await sender.load(source.url))
+
+
+@pytest.mark.parametrize("held", ["master", "media", "init", "segment"])
+async def test_a_stop_while_loading(held: str) -> None:
+    async with scene() as (display, sender, source):
+        source.held.add(held)
+        loading = asyncio.create_task(sender.load(source.url))
+        await asyncio.sleep(0.2)
+        assert display.state()["state"] == (
+            "LOADING" if held in {"master", "media"} else "BUFFERING"
+        )
+        assert display.state()["content_id"] == source.url
+        await sender.ask(PLATFORM, Namespace.RECEIVER, type="STOP")
+        assert (await loading)["type"] == "LOAD_CANCELLED"
+        assert sender.player_states()[-1] == "IDLE/CANCELLED"
+        assert display.state()["errors"] == []
+
+
 @pytest.mark.parametrize("transport_stream", [True, False])
 async def test_the_segment_format_is_what_the_sender_says(transport_stream: bool) -> None:
     async with scene(HlsSource(SOURCE, transport_stream=transport_stream)) as (

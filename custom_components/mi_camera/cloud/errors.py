@@ -11,15 +11,15 @@ class CloudError(Exception):
     """Base of all errors of this package; the text never holds a secret or a URL."""
 
 
-class CloudUnavailable(CloudError):  # noqa: N818
+class CloudUnavailable(CloudError):
     """No usable answer: no connection, time-out, a server error, or rubbish. Try again later."""
 
 
-class InvalidCredentials(CloudError):  # noqa: N818
+class InvalidCredentials(CloudError):
     """User name or password is wrong."""
 
 
-class CaptchaRequired(CloudError):  # noqa: N818
+class CaptchaRequired(CloudError):
     """The log-in wants a captcha solved first."""
 
     def __init__(self, url: str | None = None) -> None:
@@ -28,7 +28,7 @@ class CaptchaRequired(CloudError):  # noqa: N818
         self.url = url
 
 
-class VerificationRequired(CloudError):  # noqa: N818
+class VerificationRequired(CloudError):
     """The log-in wants a code sent by e-mail or text message (second factor)."""
 
     def __init__(self, url: str | None = None) -> None:
@@ -37,7 +37,7 @@ class VerificationRequired(CloudError):  # noqa: N818
         self.url = url
 
 
-class SessionExpired(CloudError):  # noqa: N818
+class SessionExpired(CloudError):
     """Only a new log-in by the user helps."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ class MiioError(Exception):
     """Base of all errors of this package; the text never holds a token or a reply."""
 
 
-class MiioTimeout(MiioError):  # noqa: N818
+class MiioTimeout(MiioError):
     """No answer in time.
 
     `answered_hello` tells an absent device (False) from one that is there but does not answer
@@ -43,15 +43,15 @@ class MiioDeviceError(MiioError):
         super().__init__(f"device error {code} {self.message}".rstrip())
 
 
-class MiioUnsupported(MiioDeviceError):  # noqa: N818
+class MiioUnsupported(MiioDeviceError):
     """The model has no such property or method."""
 
 
-class MiioBadReply(MiioError):  # noqa: N818
+class MiioBadReply(MiioError):
     """The reply was sealed with the right token but does not have the form it must have."""
 
 
-class MiioWrongDevice(MiioError):  # noqa: N818
+class MiioWrongDevice(MiioError):
     """Another device answers at this address."""
 
     def __init__(self, host: str, expected: int, found: int) -> None:
@@ -61,7 +61,7 @@ class MiioWrongDevice(MiioError):  # noqa: N818
         self.found = found
 
 
-class MiioClosed(MiioError):  # noqa: N818
+class MiioClosed(MiioError):
     """The endpoint was closed before an answer came, or was never opened."""
 
     def __init__(self) -> None:

@@ -7,15 +7,15 @@ class MissError(Exception):
     """Base of everything the MISS client raises. No message ever holds a secret."""
 
 
-class MissUnreachable(MissError):  # noqa: N818 - a state of the camera, not of this code
+class MissUnreachable(MissError):
     """Nothing answers, or an answer that was due did not come in time."""
 
 
-class MissRefused(MissError):  # noqa: N818
+class MissRefused(MissError):
     """The camera did not accept the login: the keys are wrong, or of before its restart."""
 
 
-class MissBusy(MissError):  # noqa: N818
+class MissBusy(MissError):
     """The camera has as many viewers as it takes."""
 
 
@@ -23,12 +23,12 @@ class MissProtocolError(MissError):
     """The peer sent what no camera may send."""
 
 
-class MissWrongKey(MissProtocolError):  # noqa: N818
+class MissWrongKey(MissProtocolError):
     """The login passed, but what the camera sends does not decode with this session's key.
 
     Either the keys are of before the camera's restart or another camera is at this address.
     """
 
 
-class MissClosed(MissError):  # noqa: N818
+class MissClosed(MissError):
     """The session is over: the camera ended it, or this side did."""
