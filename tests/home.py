@@ -37,6 +37,7 @@ class Home:
     """Cameras and their cloud, running."""
 
     cameras: list[SimCamera]
+    devices: list[CloudDevice]
     cloud: SimCloud
     keys: KeyBook = field(repr=False)
 
@@ -50,12 +51,13 @@ class Home:
         ]
         cloud = SimCloud(f"{ADDRESSES}.1", 0, accounts, keys)
         cameras = [SimCamera(one, keys) for one in specs]
-        for camera in cameras:
-            cloud.add_device(USERNAME, CloudDevice.camera(camera.spec, camera.miio.methods))
+        devices = [CloudDevice.camera(one.spec, one.miio.methods) for one in cameras]
+        for device in devices:
+            cloud.add_device(USERNAME, device)
         await cloud.start()
         for camera in cameras:
             await camera.start()
-        return cls(cameras, cloud, keys)
+        return cls(cameras, devices, cloud, keys)
 
     async def restarted_cameras(self) -> list[SimCamera]:
         """Start new cameras from the (changed) descriptions of the stopped ones."""

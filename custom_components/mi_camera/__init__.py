@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from homeassistant.const import Platform
+from homeassistant.const import EVENT_HOMEASSISTANT_STOP, Platform
 from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers import config_validation as cv
 import probatio as vol
@@ -16,7 +16,7 @@ from .kill_switch import DATA_KILL_SWITCH, KillSwitch
 from .services import async_setup_services
 
 if TYPE_CHECKING:
-    from homeassistant.core import HomeAssistant
+    from homeassistant.core import Event, HomeAssistant
     from homeassistant.helpers.typing import ConfigType
 
     from .hub import MiCameraConfigEntry
@@ -68,6 +68,14 @@ async def async_setup_entry(hass: HomeAssistant, entry: MiCameraConfigEntry) -> 
     entry.runtime_data = hub
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     entry.async_on_unload(entry.add_update_listener(_async_entry_changed))
+
+    async def stop(_event: Event) -> None:
+        # Entries are not unloaded when Home Assistant stops, and a camera keeps the place
+        # of a viewer that leaves without a word.
+        kill_switch.async_unload()
+        await hub.async_stop()
+
+    entry.async_on_unload(hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, stop))
     await kill_switch.async_load(entry)
     return True
 

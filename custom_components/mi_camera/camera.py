@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, override
 from homeassistant.components.camera import Camera, CameraEntityFeature
 from homeassistant.core import callback
 
+from .const import DOMAIN
 from .entity import MiCameraEntity
 from .live_stream import async_detach, async_end_in_background
 from .media import FeedState
@@ -55,6 +56,7 @@ class MiCamera(MiCameraEntity, Camera):
         Camera.__init__(self)
         self._attr_model = coordinator.config.model
         self._source: tuple[Permit, str] | None = None
+        self._was_shown = False
 
     @override
     async def async_added_to_hass(self) -> None:
@@ -93,9 +95,20 @@ class MiCamera(MiCameraEntity, Camera):
     @override
     def _handle_coordinator_update(self) -> None:
         """End the stream when the camera has gone or fallen asleep."""
-        if self.stream is not None and self.coordinator.permit() is None:
+        shown = self.coordinator.permit() is not None
+        if not shown:
             self._drop_stream()
+        if shown is not self._was_shown:
+            self._was_shown = shown
+            self._refresh_providers()
         super()._handle_coordinator_update()
+
+    @callback
+    def _refresh_providers(self) -> None:
+        """Let WebRTC providers look again whether there is something to show."""
+        self.hub.entry.async_create_background_task(
+            self.hass, self.async_refresh_providers(), f"{DOMAIN} refresh of WebRTC providers"
+        )
 
     @override
     async def async_turn_on(self) -> None:
@@ -174,10 +187,9 @@ class MiCamera(MiCameraEntity, Camera):
         # Two tokens are valid at a time, so two new ones make every old one dead.
         self.async_update_token()
         self.async_update_token()
+        self._was_shown = False
         self.async_write_ha_state()
-        self.hub.entry.async_create_background_task(
-            self.hass, self.async_refresh_providers(), "mi_camera refresh of WebRTC providers"
-        )
+        self._refresh_providers()
 
     @property
     @override

@@ -10,8 +10,8 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, Upda
 
 from .const import DOMAIN, LOGGER
 from .device import CameraDevice, CameraStatus, MiioError, MiioTimeout, MiioWrongDevice
-from .exceptions import translated
-from .media import Feed, MissUpstream, Source, StillMaker
+from .exceptions import MiCameraInputError, translated
+from .media import Feed, FeedState, MissUpstream, Source, StillMaker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,7 +38,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
             LOGGER,
             config_entry=hub.entry,
             name=config.name,
-            update_interval=POLL_INTERVAL,
+            update_interval=None,
             always_update=False,
         )
         self.hub = hub
@@ -75,6 +75,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
     def async_start(self) -> None:
         """Ask the camera in the background, so that an absent one delays nobody."""
         if self.hub.gate.is_open:
+            self.update_interval = POLL_INTERVAL
             self.hub.entry.async_create_background_task(
                 self.hass, self.async_refresh(), f"{DOMAIN} first poll {self.config.did}"
             )
@@ -102,8 +103,8 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
     @callback
     def async_gate_changed(self) -> None:
         """Follow the gate: nothing is asked of a camera while it is closed."""
-        if self.hub.gate.is_open:
-            self.async_start()
+        self.update_interval = None
+        self.async_start()
         self.async_update_listeners()
 
     @callback
@@ -123,7 +124,9 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
     @override
     async def _async_update_data(self) -> CameraStatus:
         if not self.hub.gate.is_open:
-            raise UpdateFailed(translation_domain=DOMAIN, translation_key="pictures_off")
+            if self.data is None:
+                raise UpdateFailed(translation_domain=DOMAIN, translation_key="pictures_off")
+            return self.data
         try:
             if self.firmware is None:
                 info = await self.device.info()
@@ -142,15 +145,24 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
 
     @property
     def reachable(self) -> bool:
-        """Whether the camera answered the last time and may be shown."""
-        return self.hub.gate.is_open and self.last_update_success
+        """Whether the camera may be shown, and answered the last time or is showing now.
+
+        A lost answer on a busy network does not make a camera go whose pictures, which
+        only it can encrypt, are coming in.
+        """
+        return self.hub.gate.is_open and (
+            self.last_update_success or self.feed.state is FeedState.LIVE
+        )
 
     async def async_set_power(self, *, on: bool) -> None:
         """Wake the lens or put it to sleep.
 
         Raises:
-            MiCameraError: the camera did not do it.
+            MiCameraError, MiCameraInputError: the camera did not do it, or nothing is sent
+                to cameras as pictures are off.
         """
+        if not self.hub.gate.is_open:
+            raise MiCameraInputError("pictures_off")
         try:
             await self.device.set_power(on)
         except MiioError as err:

@@ -367,7 +367,7 @@ class TcpLink(Link, asyncio.Protocol):
 
     def _release(self, *, polite: bool) -> None:
         if self._transport is not None:
-            if polite:
+            if polite and self._transport.get_write_buffer_size() == 0:
                 self._transport.close()
             else:
                 self._transport.abort()

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 PATIENCE = 5.0
 """Seconds a client has for each step."""
 _RECEIVE_BUFFER = 1 << 20
+_PORT_ATTEMPTS = 10
 
 
 class Rendezvous(asyncio.DatagramProtocol):
@@ -63,28 +64,41 @@ class Rendezvous(asyncio.DatagramProtocol):
             OSError: the camera's address is not there, or no port is free.
 
         """
-        loop = asyncio.get_running_loop()
-        for attempt in range(10):
-            sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        for attempt in range(_PORT_ATTEMPTS):
             try:
-                sock.setblocking(False)
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
-                sock.bind((self._address, 0))
-                if self._tcp:
-                    self._server = await loop.create_server(
-                        lambda: _Door(self._connected), self._address, sock.getsockname()[1]
-                    )
-                await loop.create_datagram_endpoint(lambda: self, sock=sock)
+                await self._bind()
                 break
             except OSError:
-                sock.close()
-                if attempt == 9 or not self._tcp:
+                # The number may be taken for TCP: another one then.
+                if attempt == _PORT_ATTEMPTS - 1:
                     raise
         if self._ended:  # the camera stopped meanwhile
             self._let_go()
             return
         self._wait()
         self.punch()
+
+    async def _bind(self) -> None:
+        loop = asyncio.get_running_loop()
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        server = None
+        try:
+            sock.setblocking(False)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+            sock.bind((self._address, 0))
+            if self._tcp:
+                port = sock.getsockname()[1]
+                server = await loop.create_server(
+                    lambda: _Door(self._connected), self._address, port
+                )
+            await loop.create_datagram_endpoint(lambda: self, sock=sock)
+        except BaseException:
+            if self._transport is None:
+                sock.close()
+            if server is not None:
+                server.close()
+            raise
+        self._server = server
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""

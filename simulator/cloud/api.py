@@ -19,7 +19,7 @@ from simulator.camera.miio_methods import (
     WRONG_DID,
     RpcError,
 )
-from simulator.cloud.devices import CS2_VENDOR, CloudDevice
+from simulator.cloud.devices import CloudDevice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -133,7 +133,7 @@ class DeviceApi:
             raise ApiError(-8, "data type error")
         did = int(device.did)
         return {
-            "vendor": {"vendor": CS2_VENDOR, "vendor_params": {"p2p_id": ""}},
+            "vendor": {"vendor": device.vendor, "vendor_params": {"p2p_id": ""}},
             "public_key": self._keys.device_public(did).hex(),
             "sign": self._keys.sign(did, public),
             "token": "",

@@ -36,12 +36,15 @@ ARGUMENTS = [
 VIEWPORT = {"width": 1600, "height": 640}
 _H264 = 'video/mp4; codecs="avc1.42E01E"'
 
-# Walks through all open shadow roots; a video's camera is the entity its player is given.
-_VIDEOS = """async () => {
+# Walks through all open shadow roots; a player's camera is the entity it is given. Where the
+# frontend's HLS player has given up, it shows the camera's series of stills as an image.
+_PLAYERS = """async () => {
   const found = [];
   const walk = (root) => {
     for (const element of root.querySelectorAll('*')) {
       if (element.tagName === 'VIDEO') found.push(element);
+      if (element.tagName === 'IMG' && element.src.includes('/api/camera_proxy_stream/'))
+        found.push(element);
       if (element.shadowRoot) walk(element.shadowRoot);
     }
   };
@@ -53,14 +56,16 @@ _VIDEOS = """async () => {
     }
     return null;
   };
-  return found.map((video) => {
-    const shot = { entity: entityOf(video), at: video.currentTime, paused: video.paused,
-                   width: video.videoWidth, height: video.videoHeight, png: null };
-    if (video.videoWidth && video.readyState >= 2) {
+  return found.map((player) => {
+    const video = player.tagName === 'VIDEO';
+    const shot = { entity: entityOf(player), video, at: video ? player.currentTime : 0,
+                   png: null };
+    const width = video ? player.videoWidth : player.naturalWidth;
+    if (width && (!video || player.readyState >= 2)) {
       const canvas = document.createElement('canvas');
-      canvas.width = video.videoWidth;
-      canvas.height = video.videoHeight;
-      canvas.getContext('2d').drawImage(video, 0, 0);
+      canvas.width = width;
+      canvas.height = video ? player.videoHeight : player.naturalHeight;
+      canvas.getContext('2d').drawImage(player, 0, 0);
       shot.png = canvas.toDataURL('image/png').split(',')[1];
     }
     return shot;
@@ -74,11 +79,13 @@ class BrowserMissing(HouseError):
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What one ``<video>`` of the page shows."""
+    """What one player of the page shows."""
 
     entity_id: str | None
+    video: bool
+    """Whether it is a ``<video>``; otherwise an image that changes."""
     position: float
-    """Seconds played."""
+    """Seconds played, of a video."""
     picture: Picture | None
     """None as long as there is no picture at all."""
 
@@ -158,9 +165,9 @@ class Browser:
         await self.page.locator("hui-tile-card").first.wait_for(timeout=45_000)
 
     async def look(self) -> list[Shown]:
-        """Read what every ``<video>`` shows at this moment."""
+        """Read what every player shows at this moment."""
         requested = now_ms()
-        shots: list[dict[str, Any]] = await self.page.evaluate(_VIDEOS)
+        shots: list[dict[str, Any]] = await self.page.evaluate(_PLAYERS)
         received = now_ms()
         shown = []
         for shot in shots:
@@ -168,16 +175,25 @@ class Browser:
             if shot["png"]:
                 tag = await asyncio.to_thread(read_image, base64.b64decode(shot["png"]))
                 picture = Picture("browser", tag, requested, received)
-            shown.append(Shown(shot["entity"], float(shot["at"] or 0), picture))
+            shown.append(
+                Shown(shot["entity"], bool(shot["video"]), float(shot["at"] or 0), picture)
+            )
         return shown
 
-    async def wait_videos(self, count: int, timeout: float) -> list[Shown]:
-        """Wait until ``count`` videos show a tagged picture, and return what is there."""
+    async def wait_players(self, count: int, timeout: float, *, video: bool) -> list[Shown]:
+        """Wait until ``count`` players show a tagged picture, and return what is there.
+
+        With ``video`` only a ``<video>`` counts as one.
+        """
         deadline = time.monotonic() + timeout
         shown: list[Shown] = []
         while time.monotonic() < deadline:
             shown = await self.look()
-            tagged = [one for one in shown if one.picture is not None and one.picture.tag]
+            tagged = {
+                one.entity_id
+                for one in shown
+                if one.picture is not None and one.picture.tag and (one.video or not video)
+            }
             if len(tagged) >= count:
                 return shown
             await asyncio.sleep(0.5)

@@ -139,7 +139,7 @@ class Check:
             if watch is not None:
                 await watch.stop()
                 self.expect(not watch.backwards, f"{watch.backwards} pictures backwards")
-        await self._idle("after the last viewer", IDLE)
+        await self._last_viewer()
 
     # --- pictures -----------------------------------------------------------------------------
     async def _live(self) -> None:
@@ -387,6 +387,19 @@ class Check:
         for watch in self._watches.values():
             await watch.stop()
         self._watches.clear()
+
+    async def _last_viewer(self) -> None:
+        """After a live view that just goes away no camera is kept busy."""
+        did, entity_id = next(iter(self._house.entities.cameras.items()))
+        await self._available()
+        watch = LiveWatch(self._house.client, self._executor, self.judge, entity_id, did)
+        self._watches[did] = watch
+        await watch.start()
+        self.expect(await watch.wait_first(FIRST_PICTURE), f"{entity_id}: no last live view")
+        await watch.stop()
+        self._watches.clear()
+        self._say("nobody looks any more …")
+        await self._idle("after the last viewer", IDLE)
 
     async def _idle(self, when: str, seconds: float) -> None:
         began = now_ms()

@@ -33,9 +33,8 @@ _DARK_PICTURE = "data:image/svg+xml," + quote(
 
 
 def _camera_section(name: str, entity_id: str, switch: str, displays: dict[str, str]) -> Json:
-    # The player of the frontend keeps its last picture on the screen for some seconds after a
-    # stream has been cut, and comes back as a still series only. A card that goes with the
-    # switch is dark at once and begins a new live view afterwards.
+    # The frontend's player keeps its last picture on the screen for some seconds after a stream
+    # has been cut. A card that goes with the switch is dark at once.
     cards: list[Json] = [
         {"type": "heading", "heading": name, "icon": "mdi:cctv"},
         {

@@ -11,7 +11,7 @@ import signal
 import tempfile
 from typing import TYPE_CHECKING
 
-from simulator.house import onboarding
+from simulator.house import onboarding, setup_home
 from simulator.house.check import Check
 from simulator.house.errors import HouseError
 from simulator.house.hass import ROOT
@@ -27,6 +27,7 @@ DESCRIPTION = ROOT / "simulator" / "homes" / "demo.json"
 DIRECTORY = ROOT / ".demo"
 SCREENSHOTS = DIRECTORY / "screenshots"
 PORT = 8123
+SIGN_IN_POLL = 3.0
 
 
 @contextlib.asynccontextmanager
@@ -90,7 +91,17 @@ async def _run(description: Path, port: int, progress: Progress) -> None:
     house = House(HomePlan.read(description), DIRECTORY, port, progress)
     async with house:
         print(_welcome(house), flush=True)
-        await house.watch()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(house.watch(), name="processes")
+            tasks.create_task(_keep_signed_in(house, progress), name="account")
+
+
+async def _keep_signed_in(house: House, progress: Progress) -> None:
+    """Give the simulated account's password when a start found pictures switched off."""
+    while True:
+        if await setup_home.sign_in_again(house.client, house.plan):
+            progress.say("signed in to the simulated account again")
+        await asyncio.sleep(SIGN_IN_POLL)
 
 
 async def check(description: Path, port: int | None) -> int:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Self
 from simulator.house import dashboard, setup_home
 from simulator.house.client import HassClient
 from simulator.house.errors import HassFailed, HomeFailed
-from simulator.house.hass import Hass
+from simulator.house.hass import INTEGRATION, Hass
 from simulator.house.home_process import Control, HomePlan, HomeProcess
+from simulator.house.watch import signed_in_picture
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,12 +83,29 @@ class House:
         say(f"simulated home is up ({home:.1f} s), Home Assistant answers ({hass:.1f} s)")
         self._control = await self._stack.enter_async_context(Control(self.plan.control))
         self._client = await HassClient(self.hass.url).__aenter__()
+        await setup_home.wait_running(self._client)
+        again = bool(await self._client.entries(INTEGRATION))
         self._entities = await setup_home.set_up(self._client, self.plan)
+        if again:
+            await self._sign_in_again()
         self.dashboard = await dashboard.save(self._client, self.plan, self._entities)
         say(
-            f"set up by the config flows: {len(self._entities.cameras)} cameras,"
+            f"{'found as it was' if again else 'set up by the config flows'}: {len(self._entities.cameras)} cameras,"
             f" {len(self._entities.displays)} displays, dashboard"
         )
+
+    async def _sign_in_again(self) -> None:
+        """Wake a camera, for which the cloud is asked for keys, and answer what follows."""
+        entity_id = next(iter(self.entities.cameras.values()))
+        waking = asyncio.create_task(signed_in_picture(self.client, entity_id), name="waking")
+        try:
+            while not waking.done():
+                if await setup_home.sign_in_again(self.client, self.plan):
+                    return
+                await asyncio.wait([waking], timeout=0.5)
+        finally:
+            waking.cancel()
+            await asyncio.wait([waking])
 
     async def __aexit__(self, *_: object) -> None:
         """Stop everything."""

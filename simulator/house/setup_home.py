@@ -177,6 +177,21 @@ async def _find(client: HassClient, plan: HomePlan) -> Entities | str:
     )
 
 
+async def sign_in_again(client: HassClient, plan: HomePlan) -> bool:
+    """Answer the integration when it asks for the account's password again; True if it did.
+
+    The simulated cloud forgets who is signed in when it ends, and a demo is started again
+    with what Home Assistant has stored.
+    """
+    done = False
+    for flow in await client.command("config_entries/flow/progress"):
+        if flow["handler"] == INTEGRATION and flow["context"]["source"] == "reauth":
+            answer = {"username": plan.username, "password": plan.password}
+            step = await client.flow(answer, flow["flow_id"])
+            done |= step.get("reason") == "reauth_successful"
+    return done
+
+
 async def expect_refusal(client: HassClient, answers: Mapping[str, Json]) -> str:
     """Lead the integration's flow into an error and return its key; leaves no flow behind."""
     step = await client.flow({"handler": INTEGRATION})

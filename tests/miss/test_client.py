@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 ADDRESS = "127.0.43.10"
-QUICK = Timing(transport_trial=0.3, reply=0.3)
+QUICK = Timing(transport_trial=0.6, reply=2)
+IMPATIENT = Timing(reply=0.3)
 BOTH = (PacketType.P2P_RDY, PacketType.P2P_RDY_TCP)
 TCP = (PacketType.P2P_RDY_TCP,)
 
@@ -118,7 +119,7 @@ async def test_nobody_there() -> None:
     started = time.monotonic()
     with pytest.raises(MissUnreachable, match="nothing answers"):
         await client.connect(0.3)
-    assert 0.25 < time.monotonic() - started < 1
+    assert 0.25 < time.monotonic() - started < 2
     assert client.ends == []
     assert "shut" in repr(client)
 
@@ -193,7 +194,7 @@ async def test_slow_login_is_waited_for_without_an_alternative() -> None:
     async with MiniPeer(ADDRESS, welcome=None).running() as peer:
         client = Client(peer)
         connecting = asyncio.create_task(client.connect())
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(0.8)
         peer.send(*peer.camera.welcome())
         await connecting
         await client.close()
@@ -348,7 +349,7 @@ async def test_close_before_connect() -> None:
 
 async def test_command_that_is_not_acknowledged() -> None:
     async with MiniPeer(ADDRESS).running() as peer:
-        client = Client(peer)
+        client = Client(peer, timing=IMPATIENT)
         await client.connect()
         peer.acknowledges = False
         with pytest.raises(MissUnreachable):
@@ -358,7 +359,7 @@ async def test_command_that_is_not_acknowledged() -> None:
 
 async def test_request() -> None:
     async with MiniPeer(ADDRESS).running() as peer:
-        client = Client(peer)
+        client = Client(peer, timing=IMPATIENT)
         await client.connect()
         with pytest.raises(MissUnreachable, match="DEVINFO_REQ"):
             await client.request(Command.DEVINFO_REQ)
@@ -431,7 +432,7 @@ async def test_silent_camera_is_noticed(offers: tuple[PacketType, ...]) -> None:
         await client.connect()
         await eventually(lambda: client.ends)
         assert isinstance(client.ends[0], MissUnreachable)
-        assert peer.seen.count(PacketType.ALIVE) == 2
+        assert PacketType.ALIVE in peer.seen
 
 
 async def test_no_picture_is_noticed() -> None:
@@ -469,7 +470,7 @@ async def test_close_is_bounded(offers: tuple[PacketType, ...]) -> None:
         # Nothing comes out any more, whatever comes in.
         peer.send(*peer.camera.media(H264_KEY))
         await asyncio.gather(closing, client.close())
-        assert 0.4 < time.monotonic() - started < 1
+        assert 0.4 < time.monotonic() - started < 1.5
         assert client.ends == [None]
         assert client.frames == []
         assert peer.seen.count(PacketType.CLOSE) >= 4
@@ -481,13 +482,13 @@ async def test_close_is_quick_when_answered(offers: tuple[PacketType, ...]) -> N
         await client.connect()
         started = time.monotonic()
         await client.close()
-        assert time.monotonic() - started < 0.3
+        assert time.monotonic() - started < 0.45
         assert client.ends == [None]
 
 
 async def test_close_over_a_clogged_link() -> None:
     async with MiniPeer(ADDRESS).running() as peer:
-        client = Client(peer, timing=Timing(reply=0.1))
+        client = Client(peer, timing=Timing(reply=0.3))
         await client.connect()
         peer.acknowledges = False
         requests = [asyncio.create_task(client.request(Command.MOTOR_REQ)) for _ in range(257)]
@@ -519,7 +520,7 @@ async def test_abort_while_closing() -> None:
         closing = asyncio.create_task(client.close())
         await asyncio.sleep(0.05)
         client.abort()
-        await asyncio.wait_for(closing, 0.1)
+        await asyncio.wait_for(closing, 0.3)
         assert client.ends == []
 
 

@@ -177,7 +177,7 @@ def test_rejected_transport_gives_way() -> None:
     assert not found.discovery.reject("udp")
     found.advance(1)
     assert found.discovery.offer is None
-    assert found.discovery.stage == "no offered transport works"
+    assert found.discovery.stage == "the camera does not answer over what it offers"
 
 
 @pytest.mark.parametrize(

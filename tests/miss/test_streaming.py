@@ -211,9 +211,8 @@ async def test_two_lenses_over_one_session() -> None:
         await viewer.start_video(quality=2, lens=0)
         await eventually(lambda: len(viewer.counters(camera, lens=0)) >= 5, 5)
         assert camera.media_connections == 1
-        by_tag = {tag.captured_ms: tag.lens for tag in viewer.tags if tag}
-        for frame in viewer.frames:
-            assert by_tag.get(frame.timestamp_ms, frame.lens) == frame.lens
+        frames = {(frame.lens, frame.timestamp_ms) for frame in viewer.frames}
+        assert {(tag.lens, tag.captured_ms) for tag in viewer.tags if tag} <= frames
 
 
 async def test_unknown_quality_is_silence() -> None:
@@ -314,7 +313,7 @@ async def test_too_many_viewers() -> None:
         await second.connect()
         second.abort()
         # An abort says goodbye, too: the place is free at once.
-        await eventually(lambda: camera.media_connections == 0, 0.5)
+        await eventually(lambda: camera.media_connections == 0, 2)
         third = Viewer(camera)
         await third.connect()
         await third.close()
@@ -329,7 +328,7 @@ async def test_abort(transport: str) -> None:
         await eventually(lambda: viewer.tags, 5)
         viewer.abort()
         count = len(viewer.frames)
-        await eventually(lambda: camera.media_connections == 0, 0.5)
+        await eventually(lambda: camera.media_connections == 0, 2)
         assert len(viewer.frames) == count
         assert viewer.ends == []
 
@@ -342,7 +341,7 @@ async def test_absent_camera() -> None:
     started = time.monotonic()
     with pytest.raises(MissUnreachable):
         await Viewer(camera).connect(0.5)
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 2
 
 
 async def test_asleep() -> None:
@@ -357,12 +356,12 @@ async def test_asleep() -> None:
 
 
 async def test_falls_asleep_for_good() -> None:
-    async with running() as camera, watching(camera, timing=Timing(no_media=0.6)) as viewer:
+    async with running() as camera, watching(camera, timing=Timing(no_media=1.5)) as viewer:
         await eventually(lambda: viewer.tags, 5)
         camera.power = False
-        await eventually(lambda: viewer.ends, 3)
+        await eventually(lambda: viewer.ends, 5)
         assert isinstance(viewer.ends[0], MissUnreachable)
-        await eventually(lambda: camera.media_connections == 0, 0.5)
+        await eventually(lambda: camera.media_connections == 0, 2)
 
 
 async def test_a_tenth_lost_some_twice_none_in_order() -> None:
@@ -397,23 +396,23 @@ async def test_a_second_without_network() -> None:
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 async def test_cable_pulled(transport: str) -> None:
-    timing = Timing(dead=0.8, no_media=5)
+    timing = Timing(dead=1.2, no_media=5)
     async with running(transport=transport) as camera, watching(camera, timing=timing) as viewer:
         await eventually(lambda: viewer.tags, 5)
         camera.miss.silent = True
-        await eventually(lambda: viewer.ends, 3)
+        await eventually(lambda: viewer.ends, 5)
         assert isinstance(viewer.ends[0], MissUnreachable)
 
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 async def test_garbage(transport: str) -> None:
-    timing = Timing(no_media=0.8)
+    timing = Timing(no_media=1.5)
     async with running(transport=transport) as camera, watching(camera, timing=timing) as viewer:
         await eventually(lambda: viewer.tags, 5)
         camera.miss.garbage = True
         await asyncio.sleep(0.1)
         count = len(viewer.frames)
-        await eventually(lambda: viewer.ends, 3)
+        await eventually(lambda: viewer.ends, 5)
         assert len(viewer.frames) == count
         viewer.counters(camera)
         expected = MissUnreachable if transport == "udp" else MissProtocolError
@@ -431,11 +430,11 @@ async def test_garbage_from_the_first_byte() -> None:
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 async def test_restart_of_the_camera(transport: str) -> None:
-    timing = Timing(no_media=1.0)
+    timing = Timing(no_media=1.5)
     async with running(transport=transport) as camera, watching(camera, timing=timing) as viewer:
         await eventually(lambda: viewer.tags, 5)
         await camera.reboot()
-        await eventually(lambda: viewer.ends, 3)
+        await eventually(lambda: viewer.ends, 5)
         assert isinstance(viewer.ends[0], MissError)
         async with watching(camera) as again:
             await eventually(lambda: again.tags, 5)
@@ -447,4 +446,4 @@ async def test_camera_says_goodbye(transport: str) -> None:
     async with running(transport=transport) as camera, watching(camera) as viewer:
         await eventually(lambda: viewer.tags, 5)
         camera.miss.drop_clients(polite=True)
-        await eventually(lambda: viewer.ends, 0.5)
+        await eventually(lambda: viewer.ends, 2)

@@ -172,6 +172,9 @@ class MissClient:
     async def request(self, command: Command, body: bytes = b"") -> bytes:
         """Send a command that is answered and return the answer's body, which may be anything.
 
+        Answers carry nothing to tell two of a kind apart. One that comes after its question
+        was given up is taken for the next one's.
+
         Raises:
             ValueError: nothing answers this command.
             MissClosed: the session is over (or the error that ended it), or was never open.

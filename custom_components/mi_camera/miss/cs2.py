@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from .channels import ReceiveChannel, SendChannel, Transmission
 from .cs2_packets import (
+    MAX_ACKS_PER_PACKET,
     Channel,
     PacketType,
     StreamDeframer,
@@ -29,7 +30,6 @@ from .records import MediaAssembler, RecordAssembler, push_record
 if TYPE_CHECKING:
     from .limits import Statistics, Timing
 
-_ACK_BATCH = 16
 _CLOSE_REPEAT = 0.1
 _ALIVE = push_packet(PacketType.ALIVE)
 _ALIVE_ACK = push_packet(PacketType.ALIVE_ACK)
@@ -104,7 +104,6 @@ class Cs2Connection:
         self._media_packets = ReceiveChannel(timing.media_gap, statistics)
         self._command_sender = SendChannel(Channel.COMMAND, timing, statistics, reliable=stream)
         self._acks: dict[int, list[int]] = {}
-        self._ack_deadline: float | None = None
         self._last_received = now
         self._next_ping = now + self._ping_interval
         self._close_again = 0.0
@@ -174,9 +173,19 @@ class Cs2Connection:
         return self._events.popleft() if self._events else None
 
     def packets_to_send(self, now: float) -> list[bytes]:
-        """Return what to send now: datagrams, or pieces of the TCP stream."""
+        """Return what to send now: datagrams, or pieces of the TCP stream.
+
+        Acknowledges what came since the last call, so call it once per bunch of datagrams.
+        """
+        if self._acks:
+            self._out[:0] = [
+                push_drw_ack(channel, sequences[at : at + MAX_ACKS_PER_PACKET])
+                for channel, sequences in self._acks.items()
+                for at in range(0, len(sequences), MAX_ACKS_PER_PACKET)
+            ]
+            self._acks.clear()
         if not self._out:
-            return self._out
+            return []
         packets, self._out = self._out, []
         if self._stream:
             return [push_stream_frame(packet) for packet in packets]
@@ -193,7 +202,6 @@ class Cs2Connection:
             return self._close_again
         earliest = min(self._next_ping, self._last_received + self._timing.dead)
         for other in (
-            self._ack_deadline,
             self._media_packets.gap_deadline,
             self._command_packets.gap_deadline,
             self._command_sender.next_timer,
@@ -213,8 +221,6 @@ class Cs2Connection:
         if now >= self._last_received + self._timing.dead:
             self.fail(MissUnreachable("the camera has gone silent"))
             return
-        if self._ack_deadline is not None and now >= self._ack_deadline:
-            self._flush_acks()
         try:
             self._out += self._command_sender.due(now)
         except MissUnreachable as error:
@@ -267,7 +273,7 @@ class Cs2Connection:
             # Nobody listens, yet the camera has to get rid of it.
             self._statistics.discarded += 1
             if not self._stream:
-                self._acknowledge(channel, sequence, now)
+                self._acks.setdefault(channel, []).append(sequence)
             return
         if self._stream:
             self._deliver(channel, (data,))
@@ -275,7 +281,7 @@ class Cs2Connection:
         chunks = packets.receive(sequence, data, now)
         if chunks is None:
             return
-        self._acknowledge(channel, sequence, now)
+        self._acks.setdefault(channel, []).append(sequence)
         if chunks:
             self._deliver(channel, chunks)
         elif packets.overfull:
@@ -307,21 +313,7 @@ class Cs2Connection:
         self._events.append(MediaGap())
         self._deliver(Channel.MEDIA, self._media_packets.skip_gap())
 
-    def _acknowledge(self, channel: int, sequence: int, now: float) -> None:
-        if self._ack_deadline is None:
-            self._ack_deadline = now + self._timing.ack_delay
-        waiting = self._acks.setdefault(channel, [])
-        waiting.append(sequence)
-        if len(waiting) >= _ACK_BATCH:
-            self._flush_acks()
-
-    def _flush_acks(self) -> None:
-        self._out += [push_drw_ack(channel, waiting) for channel, waiting in self._acks.items()]
-        self._acks.clear()
-        self._ack_deadline = None
-
     def _say_goodbye(self, now: float) -> None:
-        self._flush_acks()
         self._out.append(_CLOSE)
         self._close_again = now + _CLOSE_REPEAT
 

@@ -88,7 +88,7 @@ class Discovery:
     def stage(self) -> str:
         """How far this came, for an error's text."""
         if self._offers:
-            return "no offered transport works"
+            return "the camera does not answer over what it offers"
         if self._uid_bytes is None:
             return "nothing answers the search"
         return "the camera answers, but offers no transport that is wanted"

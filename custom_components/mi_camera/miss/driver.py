@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .discovery import Address, Offer, Transport
     from .keys import MissKeys
     from .limits import Statistics, Timing
+    from .links import Batch
     from .session import Event
 
 
@@ -96,7 +97,7 @@ class Driver:
         """
         address = await _resolve(host)
         self._check()
-        link = await DatagramLink.open(self._receive_datagram)
+        link = await DatagramLink.open(self._receive_datagrams)
         if self.error is not None:
             link.abort()
             raise self.error
@@ -214,14 +215,16 @@ class Driver:
 
     # -- bytes in and out -----------------------------------------------------------------
 
-    def _receive_datagram(self, datagram: bytes, address: Address) -> None:
-        is_peer = address == self._peer and self._stream is None
-        if is_peer and self._connection is not None:
-            self._connection.receive_datagram(datagram, self.now)
-        if self._discovery is not None:
-            self._discovery.receive(datagram, address, self.now)
-        elif not is_peer:
-            self._statistics.foreign += 1
+    def _receive_datagrams(self, batch: Batch) -> None:
+        now = self.now
+        peer = None if self._stream is not None else self._peer
+        for datagram, address in batch:
+            if self._connection is not None and address == peer:
+                self._connection.receive_datagram(datagram, now)
+            elif self._discovery is None:
+                self._statistics.foreign += 1
+            if self._discovery is not None:
+                self._discovery.receive(datagram, address, now)
         self.pump()
 
     def _receive_stream(self, data: bytes) -> None:

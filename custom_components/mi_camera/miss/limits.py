@@ -32,8 +32,6 @@ class Timing:
     """How long to wait for the preferred transport once another one is offered."""
     transport_trial: float = 2.0
     """How long a transport may take for the login while another one is on offer."""
-    ack_delay: float = 0.005
-    """How long an acknowledgement may wait for company; frames come as bursts of packets."""
     retransmit: float = 0.2
     """Before a packet of ours is sent again; doubles up to `retransmit_max`."""
     retransmit_max: float = 0.8

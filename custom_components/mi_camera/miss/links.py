@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 from typing import TYPE_CHECKING
 
@@ -13,19 +14,26 @@ if TYPE_CHECKING:
 
 # A key frame of a 4K camera comes as one burst; what the kernel drops costs a repetition.
 _RECEIVE_BUFFER = 1024 * 1024
+# A frame is a burst of some ten datagrams, and waking up costs more than reading one. More
+# than this at once would keep the loop from others.
+_BATCH = 64
+_MAX_DATAGRAM = 64 * 1024
+
+type Batch = list[tuple[bytes, Address]]
 
 
 class DatagramLink(asyncio.DatagramProtocol):
     """A UDP socket of our own, on a fresh port."""
 
-    def __init__(self, receive: Callable[[bytes, Address], None]) -> None:
-        """Pass every datagram, with its sender's address, to `receive`."""
+    def __init__(self, sock: socket.socket, receive: Callable[[Batch], None]) -> None:
+        """Pass what comes, with the senders' addresses, to `receive`, some at a time."""
+        self._sock = sock
         self._receive = receive
         self._transport: asyncio.DatagramTransport | None = None
         self._aborted = False
 
     @classmethod
-    async def open(cls, receive: Callable[[bytes, Address], None]) -> DatagramLink:
+    async def open(cls, receive: Callable[[Batch], None]) -> DatagramLink:
         """Open the socket.
 
         Raises:
@@ -36,8 +44,9 @@ class DatagramLink(asyncio.DatagramProtocol):
             sock.setblocking(False)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
             sock.bind(("0.0.0.0", 0))
-            loop = asyncio.get_running_loop()
-            _transport, link = await loop.create_datagram_endpoint(lambda: cls(receive), sock=sock)
+            _transport, link = await asyncio.get_running_loop().create_datagram_endpoint(
+                lambda: cls(sock, receive), sock=sock
+            )
         except BaseException:
             sock.close()
             raise
@@ -59,9 +68,14 @@ class DatagramLink(asyncio.DatagramProtocol):
         self._transport = transport
 
     def datagram_received(self, data: bytes, addr: Address) -> None:
-        """Pass a datagram on."""
-        if not self._aborted:
-            self._receive(data, addr)
+        """Pass on a datagram and those that wait behind it."""
+        if self._aborted:
+            return
+        batch = [(data, addr)]
+        with contextlib.suppress(OSError):  # in the rule: there is no more
+            while len(batch) < _BATCH:
+                batch.append(self._sock.recvfrom(_MAX_DATAGRAM))
+        self._receive(batch)
 
     def error_received(self, exc: Exception) -> None:
         """Ignore what the network reports of one datagram; silence is noticed elsewhere."""

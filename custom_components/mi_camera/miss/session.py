@@ -190,7 +190,8 @@ class MissSession:
 
     def forget(self, reply: Command) -> None:
         """Stop waiting for one reply of this kind."""
-        self._awaited[reply] -= 1
+        if self._awaited[reply] > 0:
+            self._awaited[reply] -= 1
 
     # -- in and out ---------------------------------------------------------------------
 

@@ -1,0 +1,1 @@
+"""Measures speed and cost of this integration and of its peers, side by side, in one run."""

@@ -1,0 +1,219 @@
+"""The processes that are measured: how to run them, talk to them and read their cost."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+from pathlib import Path
+import shutil
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+import aiohttp
+
+from simulator.house.errors import HouseError
+from simulator.house.process import Child, free_port
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ROOT = Path(__file__).resolve().parents[2]
+STARTING = 20.0
+ANSWERING = 60.0
+_MAX_LINE = 1 << 24
+_CPU_CLOCK = 2  # CPUCLOCK_SCHED of the kernel's clock ids
+
+
+class BenchFailed(HouseError):
+    """The run cannot go on; the text is one line that says why."""
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time a process has had, all threads, user and system.
+
+    It is what utime + stime in /proc/PID/stat tell, without their steps of 10 ms: those are
+    coarse for a stream that takes 5 ms in a second. The clock's id is made as
+    clock_getcpuclockid(3) makes it.
+    """
+    try:
+        return time.clock_gettime_ns((~pid << 3) | _CPU_CLOCK) / 1e9
+    except OSError as err:
+        raise BenchFailed(f"process {pid} has gone") from err
+
+
+def rss_mb(pid: int) -> float:
+    """Return the memory of a process that is in RAM, in MB (10^6 bytes)."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except OSError as err:
+        raise BenchFailed(f"process {pid} has gone") from err
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+class Helper:
+    """A module of this package in a process of its own, spoken to in lines of JSON.
+
+    Keys and tokens go in over its standard input, so they are in no process list. It ends
+    when that is closed.
+    """
+
+    def __init__(self, module: str, folder: Path) -> None:
+        """Describe it; `folder` takes its log."""
+        self._module = module
+        self._log = folder / f"{module}.log"
+        self._process: asyncio.subprocess.Process | None = None
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        assert self._process is not None
+        return self._process.pid
+
+    async def __aenter__(self) -> Self:
+        """Start it and wait until it is ready."""
+        with self._log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                f"{__package__}.{self._module}",
+                cwd=ROOT,
+                env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'script'}"},
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                stderr=log,
+                limit=_MAX_LINE,
+                start_new_session=True,
+            )
+        try:
+            await self._line(STARTING)
+        except BaseException:
+            await self.stop()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """End it."""
+        await self.stop()
+
+    async def ask(self, question: Mapping[str, Any]) -> dict[str, Any]:
+        """Send a line and return the answer."""
+        assert self._process is not None
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps(question).encode() + b"\n")
+            await self._process.stdin.drain()
+        except ConnectionError:
+            raise self._ended() from None
+        return await self._line(ANSWERING)
+
+    async def _line(self, timeout: float) -> dict[str, Any]:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        try:
+            async with asyncio.timeout(timeout):
+                line = await self._process.stdout.readline()
+        except TimeoutError:
+            raise BenchFailed(f"the process {self._module} does not answer") from None
+        if not line:
+            raise self._ended()
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def _ended(self) -> BenchFailed:
+        lines = self._log.read_text("utf-8", "replace").splitlines()
+        return BenchFailed(f"the process {self._module} ended: {lines[-1] if lines else ''}")
+
+    async def stop(self) -> None:
+        """End it, by force if it does not end by itself."""
+        process, self._process = self._process, None
+        if process is None:
+            return
+        assert process.stdin is not None
+        process.stdin.close()
+        try:
+            async with asyncio.timeout(3):
+                await process.wait()
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+
+
+def find_go2rtc() -> Path | None:
+    """Return the go2rtc binary: $MI_CAMERA_GO2RTC, PATH, or where `script/setup` put it."""
+    if chosen := os.environ.get("MI_CAMERA_GO2RTC"):
+        return Path(chosen)
+    if found := shutil.which("go2rtc"):
+        return Path(found)
+    try:
+        cache = Path((ROOT / ".cache" / "root").read_text().strip())
+    except OSError:
+        return None
+    return next(iter(sorted(cache.glob("go2rtc/*/go2rtc"))), None)
+
+
+class Go2rtc:
+    """A go2rtc process that knows streams by name."""
+
+    def __init__(self, program: Path, folder: Path, streams: Mapping[str, str]) -> None:
+        """Describe it; its configuration, with the streams' keys, goes into `folder`."""
+        self._port = free_port()
+        self._config = folder / "go2rtc.json"  # JSON is YAML
+        self._config.write_text(
+            json.dumps(
+                {
+                    "api": {"listen": f"127.0.0.1:{self._port}"},
+                    "rtsp": {"listen": ""},
+                    "webrtc": {"listen": ""},
+                    "srtp": {"listen": ""},
+                    "streams": dict(streams),
+                }
+            )
+        )
+        command = [str(program), "-config", str(self._config)]
+        self._child = Child(command, log=folder / "go2rtc.log", cwd=folder)
+
+    @property
+    def pid(self) -> int:
+        """Process id."""
+        assert self._child.pid is not None
+        return self._child.pid
+
+    def url(self, name: str) -> str:
+        """Return where a stream can be read as MPEG-TS."""
+        return f"http://127.0.0.1:{self._port}/api/stream.ts?src={name}"
+
+    async def __aenter__(self) -> Self:
+        """Start it and wait until its API answers."""
+        try:
+            await self._child.start()
+        except OSError as err:
+            raise BenchFailed(f"go2rtc: {err.strerror}") from err
+        try:
+            async with aiohttp.ClientSession() as http, asyncio.timeout(STARTING):
+                while not await self._answers(http):
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            await self._child.stop()
+            raise BenchFailed("go2rtc does not answer") from None
+        except BaseException:
+            await self._child.stop()
+            raise
+        return self
+
+    async def _answers(self, http: aiohttp.ClientSession) -> bool:
+        if not self._child.running:
+            raise BenchFailed(f"go2rtc ended: {self._child.tail(1)}")
+        try:
+            async with http.get(f"http://127.0.0.1:{self._port}/api") as response:
+                return response.ok
+        except aiohttp.ClientError:
+            return False
+
+    async def __aexit__(self, *_: object) -> None:
+        """End it and remove its configuration."""
+        await self._child.stop()
+        self._config.unlink(missing_ok=True)
