@@ -19,13 +19,13 @@ from simulator.camera.miio_methods import (
     WRONG_DID,
     RpcError,
 )
-from simulator.cloud.devices import CloudDevice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from simulator.camera.miio_methods import JSON
     from simulator.cloud.account import Account
+    from simulator.cloud.devices import CloudDevice
     from simulator.keys import KeyBook
 
 MAX_ITEMS: Final = 100

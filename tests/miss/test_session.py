@@ -164,7 +164,11 @@ def test_replies_belong_to_requests(bench: Bench) -> None:
     assert bench.feed(unasked + answer) == [Reply(Command.DEVINFO_RES, b'{"did":"1"}\0')]
     # A second answer to one question is nobody's.
     assert bench.feed(bench.camera.command(Command.DEVINFO_RES, b"again")) == []
-    assert bench.statistics.notices == 2
+    # Nor is one in clear, once there is a key.
+    bench.session.request(Command.DEVINFO_REQ, b"", bench.now)
+    assert bench.feed(bench.camera.command(Command.DEVINFO_RES, b"{}", sealed=False)) == []
+    bench.session.forget(reply)
+    assert bench.statistics.notices == 3
     bench.session.request(Command.DEVINFO_REQ, b"", bench.now)
     bench.session.forget(reply)
     assert bench.feed(bench.camera.command(Command.DEVINFO_RES, b"late")) == []
