@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 import statistics
 import time
@@ -13,20 +14,22 @@ import aiohttp
 from custom_components.mi_camera.miss import MissClient, MissError, VideoFrame
 
 from .home import GOP_SECONDS
-from .processes import BenchFailed, Go2rtc, Helper
+from .processes import BenchFailed, Helper
 from .readers import Reader, check
 from .sides import OURS, PEER, both, turns
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
     from pathlib import Path
 
     from custom_components.mi_camera.miss import AudioFrame
 
     from .home import Camera, Home
+    from .processes import Go2rtc
     from .sides import Peer, Sides
 
 _QUALITY = 2
+_WARM = "warm"
 _PATIENCE = 10.0
 _BREATH = 0.3
 """Seconds between two runs, at least."""
@@ -121,9 +124,7 @@ class _Runs:
     peer: Peer
     asked: list[float] = field(default_factory=list)
 
-    async def run(
-        self, rounds: int, address: Callable[[str, int], Awaitable[str | None]]
-    ) -> Sides:
+    async def run(self, rounds: int, address: Callable[[str, int], Awaitable[str | None]]) -> Sides:
         """Ask `rounds` times per side, by turns; `address` gives where. Return medians in ms."""
         took: dict[str, list[float]] = {OURS: [], PEER: []}
         for number in range(rounds):
@@ -188,7 +189,7 @@ async def _warm(
     async with (
         _Onlooker(home, camera) as onlooker,
         Helper("relay_process", folder) as relay,
-        peer.running(folder, {"warm": await home.go2rtc_url(camera)}) as go2rtc,
+        peer.running(folder, {_WARM: await home.go2rtc_url(camera)}) as go2rtc,
     ):
         (url,) = (await relay.ask({"streams": [await home.stream(camera)]}))["urls"]
         async with Reader(http, url, OURS) as ours:
@@ -198,26 +199,22 @@ async def _warm(
                 async def address(side: str, _number: int) -> str | None:
                     if side == OURS:
                         return str(url)
-                    return go2rtc.url("warm") if go2rtc is not None and peer.there else None
+                    return go2rtc.url(_WARM) if go2rtc is not None and peer.there else None
 
                 return await _Runs(http, camera, onlooker, peer).run(rounds, address)
 
 
-class _watching:  # noqa: N801 - used as a function
-    """Somebody who watches the peer's stream already."""
-
-    def __init__(self, http: aiohttp.ClientSession, peer: Peer, go2rtc: Go2rtc | None) -> None:
-        self._peer = peer
-        self._reader = None if go2rtc is None else Reader(http, go2rtc.url("warm"), PEER)
-
-    async def __aenter__(self) -> None:
-        if self._reader is not None:
-            await self._reader.__aenter__()
-            try:
-                await self._reader.first()
-            except BenchFailed as err:
-                self._peer.give_up(str(err))
-
-    async def __aexit__(self, *_: object) -> None:
-        if self._reader is not None:
-            await self._reader.__aexit__()
+@asynccontextmanager
+async def _watching(
+    http: aiohttp.ClientSession, peer: Peer, go2rtc: Go2rtc | None
+) -> AsyncGenerator[None]:
+    """Have somebody watch the peer's stream already."""
+    if go2rtc is None:
+        yield
+        return
+    async with Reader(http, go2rtc.url(_WARM), PEER) as reader:
+        try:
+            await reader.first()
+        except BenchFailed as err:
+            peer.give_up(str(err))
+        yield

@@ -17,10 +17,11 @@ import aiohttp
 from simulator.house.errors import HouseError
 from simulator.house.process import Child, free_port
 
+from . import ROOT
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-ROOT = Path(__file__).resolve().parents[2]
 STARTING = 20.0
 ANSWERING = 60.0
 _MAX_LINE = 1 << 24
@@ -194,8 +195,7 @@ class Go2rtc:
             raise BenchFailed(f"go2rtc: {err.strerror}") from err
         try:
             async with aiohttp.ClientSession() as http, asyncio.timeout(STARTING):
-                while not await self._answers(http):
-                    await asyncio.sleep(0.05)
+                await self._answering(http)
         except TimeoutError:
             await self._child.stop()
             raise BenchFailed("go2rtc does not answer") from None
@@ -204,14 +204,17 @@ class Go2rtc:
             raise
         return self
 
-    async def _answers(self, http: aiohttp.ClientSession) -> bool:
-        if not self._child.running:
-            raise BenchFailed(f"go2rtc ended: {self._child.tail(1)}")
-        try:
-            async with http.get(f"http://127.0.0.1:{self._port}/api") as response:
-                return response.ok
-        except aiohttp.ClientError:
-            return False
+    async def _answering(self, http: aiohttp.ClientSession) -> None:
+        while True:
+            if not self._child.running:
+                raise BenchFailed(f"go2rtc ended: {self._child.tail(1)}")
+            try:
+                async with http.get(f"http://127.0.0.1:{self._port}/api") as response:
+                    if response.ok:
+                        return
+            except aiohttp.ClientConnectionError:
+                pass
+            await asyncio.sleep(0.05)
 
     async def __aexit__(self, *_: object) -> None:
         """End it and remove its configuration."""

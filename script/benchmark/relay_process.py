@@ -26,7 +26,8 @@ def _feed(stream: dict[str, Any]) -> Feed:
         stream["sign"],
     )
 
-    async def give(*, fresh: bool) -> MissKeys:  # noqa: ARG001 - there is no cloud to ask
+    async def give(*, fresh: bool) -> MissKeys:
+        # There is no cloud to ask for others.
         return keys
 
     source = Source(str(stream["did"]))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from .processes import BenchFailed, Go2rtc
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Mapping
+    from collections.abc import AsyncGenerator, Callable, Mapping
     from pathlib import Path
 
 type Sides = dict[str, float | None]
@@ -50,7 +50,9 @@ class Peer:
             self._say(f"{why}: go2rtc's figures are null from here on")
 
     @asynccontextmanager
-    async def running(self, folder: Path, streams: Mapping[str, str]) -> AsyncIterator[Go2rtc | None]:
+    async def running(
+        self, folder: Path, streams: Mapping[str, str]
+    ) -> AsyncGenerator[Go2rtc | None]:
         """Run it with these streams, by name; None when there is none."""
         if self._program is None:
             yield None

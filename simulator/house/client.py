@@ -74,9 +74,7 @@ class HassClient:
             raise
 
     async def _open_socket(self) -> None:
-        ws = await self.http.ws_connect(
-            f"{self.url}/api/websocket", max_msg_size=MAX_MESSAGE, heartbeat=30
-        )
+        ws = await self.http.ws_connect(f"{self.url}/api/websocket", max_msg_size=MAX_MESSAGE)
         self._ws = ws
         await ws.receive_json(timeout=CALL_TIMEOUT)
         await ws.send_json({"type": "auth", "access_token": self.tokens.access_token})

@@ -89,7 +89,8 @@ class Soak:
                 await display.stop()
             self._executor.shutdown()
         self._note_log()
-        await client.call("mi_camera.enable_all")
+        # Ends what is still under way, a cast that waits for its first picture for instance.
+        await client.call("mi_camera.disable_all")
         return {
             "frames_checked": self.judge.frames_checked,
             "foreign": self.judge.foreign,

@@ -100,9 +100,7 @@ async def test_units_know_where_they_come_from(
     }
     sequences = [unit.sequence for unit in units]
     assert sequences == list(range(sequences[0], sequences[0] + len(units)))
-    ages = [
-        later.captured - earlier.captured for earlier, later in itertools.pairwise(units)
-    ]
+    ages = [later.captured - earlier.captured for earlier, later in itertools.pairwise(units)]
     assert all(0 < age < 0.5 for age in ages)
     async with asyncio.timeout(2):
         while camera.media_connections:
@@ -196,3 +194,21 @@ async def test_cancelling_leaves_no_connection(
     async with asyncio.timeout(2):
         while camera.media_connections:
             await asyncio.sleep(0.01)
+
+
+async def test_pictures_that_do_not_decode_are_answered_by_new_keys(
+    camera_keys_upstream: tuple[SimCamera, Keys, MissUpstream],
+) -> None:
+    """Another device key than the camera's: nothing of what it sends is a picture."""
+    camera, keys, upstream = camera_keys_upstream
+    good = keys.book.device_public
+    keys.book = KeyBook()
+    keys.book.sign = camera.keys.sign  # type: ignore[method-assign]
+    assert await trouble_of(upstream) in {Trouble.REFUSED, Trouble.ASLEEP}
+    keys.book.device_public = good  # type: ignore[method-assign]
+    upstream.keys_are_old = True
+    session, units = await connect(upstream)
+    assert not upstream.keys_are_old
+    await session.close()
+    assert keys.asked[-1] is True
+    assert {unit.source.did for unit in units} <= {str(camera.spec.did)}

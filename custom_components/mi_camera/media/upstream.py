@@ -10,7 +10,15 @@ import itertools
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from ..miss import MissBusy, MissClient, MissError, MissKeys, MissRefused, VideoFrame
+from ..miss import (
+    MissBusy,
+    MissClient,
+    MissError,
+    MissKeys,
+    MissRefused,
+    MissWrongKey,
+    VideoFrame,
+)
 from .access_unit import AccessUnit, Source
 
 if TYPE_CHECKING:
@@ -92,6 +100,8 @@ class MissUpstream:
     host: Callable[[], str]
     keys: KeySource
     quality: int | None = None
+    keys_are_old: bool = False
+    """Whether the last session showed that the camera has other keys by now."""
 
     async def connect(
         self,
@@ -104,14 +114,18 @@ class MissUpstream:
         Raises:
             UpstreamError: with the trouble that was met.
         """
-        try:
-            return await self._attempt(epoch, on_unit, on_closed, fresh=False)
-        except MissRefused:
-            # The camera has been restarted or the signature has aged.
+        if not self.keys_are_old:
             try:
-                return await self._attempt(epoch, on_unit, on_closed, fresh=True)
-            except MissRefused:
-                raise UpstreamError(Trouble.REFUSED) from None
+                return await self._attempt(epoch, on_unit, on_closed, fresh=False)
+            except MissRefused, MissWrongKey:
+                # The camera has been restarted or the signature has aged.
+                self.keys_are_old = True
+        try:
+            session = await self._attempt(epoch, on_unit, on_closed, fresh=True)
+        except MissRefused, MissWrongKey:
+            raise UpstreamError(Trouble.REFUSED) from None
+        self.keys_are_old = False
+        return session
 
     async def _attempt(
         self,
@@ -122,11 +136,11 @@ class MissUpstream:
         fresh: bool,
     ) -> Upstream:
         keys = await self.keys(fresh=fresh)
-        session = _MissSession(self.source, epoch, self.host(), keys, on_unit, on_closed)
+        session = _MissSession(self, epoch, self.host(), keys, on_unit, on_closed)
         try:
             await session.client.connect(CONNECT_TIMEOUT)
             await self._start(session)
-        except MissRefused:
+        except MissRefused, MissWrongKey:
             session.abort()
             raise
         except MissBusy:
@@ -149,6 +163,8 @@ class MissUpstream:
                 async with asyncio.timeout(FIRST_FRAME_TIMEOUT):
                     await session.started.wait()
             if session.closed:
+                if isinstance(session.error, MissWrongKey):
+                    raise session.error
                 raise UpstreamError(Trouble.BROKEN)
             if session.started.is_set():
                 self.quality = quality
@@ -161,7 +177,7 @@ class _MissSession:
 
     def __init__(
         self,
-        source: Source,
+        upstream: MissUpstream,
         epoch: int,
         host: str,
         keys: MissKeys,
@@ -171,7 +187,9 @@ class _MissSession:
         self.session = next(_sessions)
         self.started = asyncio.Event()
         self.closed = False
-        self._source = source
+        self.error: MissError | None = None
+        self._upstream = upstream
+        self._source = upstream.source
         self._epoch = epoch
         self._on_unit = on_unit
         self._on_closed = on_closed
@@ -202,8 +220,11 @@ class _MissSession:
             )
         )
 
-    def _end(self, _error: MissError | None) -> None:
+    def _end(self, error: MissError | None) -> None:
         self.closed = True
+        self.error = error
+        if isinstance(error, MissWrongKey):
+            self._upstream.keys_are_old = True
         self.started.set()
         self._on_closed()
 

@@ -84,7 +84,7 @@ class MediaStreams:
         self.audio = False
 
     def lose(self) -> None:
-        """Records may be missing here: go on with key frames."""
+        """Go on with key frames: records may be missing here."""
         for lens in self._lenses.values():
             lens.waiting = True
             lens.leading = b""

@@ -1,0 +1,65 @@
+"""The figures, as a tree for JSON and as a table to read."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+type Figures = dict[str, Any]
+"""Nested dicts whose leaves are numbers, None where there is no such peer."""
+
+_LABEL: Final = 38
+_COLUMN: Final = 13
+
+
+def table(figures: Figures) -> str:
+    """Return the figures in lines."""
+    run = figures["run"]
+    first, cpu = figures["first_frame_ms"], figures["cpu_percent_per_stream"]
+    lines = [
+        _line("", "ours", "go2rtc"),
+        f"First picture, ms (median of {run['rounds']})",
+        _row("no session yet *", first["cold"], 1),
+        _row("session open for another viewer", first["warm"], 1),
+        "CPU per stream, % of one core",
+        *(
+            _row(f"{transport.upper()}, {count} stream{'s' * (count != '1')}", sides, 2)
+            for transport, counts in cpu.items()
+            for count, sides in counts.items()
+        ),
+        "Delay of a picture, capture to reader, ms",
+        *(_row(name, sides, 1) for name, sides in figures["latency_ms"].items()),
+        "Memory, MB",
+        _row("per stream", figures["rss_mb_per_stream"], 2),
+        _row("process before the first stream", run["idle_rss_mb"], 1),
+        "",
+        _line("", "ours", "python-miio"),
+        "One control call, ms",
+    ]
+    for count, sides in figures["rpc_ms"].items():
+        devices = f"{count} device{'s at once' if count != '1' else ''}"
+        for name in ("p50", "p99", "cpu"):
+            label = f"{devices}, {'CPU' if name == 'cpu' else name}"
+            lines.append(_row(label, {side: of[name] for side, of in sides.items()}, 2))
+    due, seconds = run["key_frame_due_ms"], run["seconds"]
+    lines += [
+        "",
+        f"* The camera's own next key frame came after {due:.1f} ms (median).",
+        f"  Streams ran {seconds} s each; load average before: {run['load']:.1f}; CPUs: {run['cpus']}.",
+    ]
+    return "\n".join(lines)
+
+
+def _line(label: str, *cells: str) -> str:
+    return (f"{label:<{_LABEL}}" + "".join(f"{cell:>{_COLUMN}}" for cell in cells)).rstrip()
+
+
+def _row(label: str, sides: dict[str, float | None], digits: int) -> str:
+    cells = ("–" if value is None else f"{value:.{digits}f}" for value in sides.values())
+    return _line(f"  {label}", *cells)
+
+
+def rounded(value: Any) -> Any:
+    """Return figures with three decimals: what is beyond is noise."""
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    return round(value, 3) if isinstance(value, float) else value
