@@ -50,8 +50,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--rounds",
         type=_within(1, 100),
-        default=7,
-        help="first pictures of each kind, for each side (default: 7)",
+        default=5,
+        help="first pictures of each kind, for each side (default: 5)",
     )
     return parser
 
@@ -69,7 +69,7 @@ async def bench(seconds: int, rounds: int) -> Figures:
     """Measure everything; raises `HouseError`."""
     progress = Progress("bench")
     load = os.getloadavg()[0]
-    with tempfile.TemporaryDirectory(prefix="mi-camera-bench-") as name:
+    with tempfile.TemporaryDirectory(prefix="bench-mi-camera-") as name:
         folder = Path(name)
         progress.say("starting the simulated home")
         async with Home(folder) as home:
@@ -148,7 +148,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         figures = rounded(asyncio.run(_run(arguments.seconds, arguments.rounds)))
-    except HouseError as err:
+    except (HouseError, OSError) as err:
         print(f"bench: {err}", file=sys.stderr)
         return 1
     except KeyboardInterrupt, asyncio.CancelledError:

@@ -191,16 +191,16 @@ class Go2rtc:
         """Start it and wait until its API answers."""
         try:
             await self._child.start()
-        except OSError as err:
-            raise BenchFailed(f"go2rtc: {err.strerror}") from err
-        try:
             async with aiohttp.ClientSession() as http, asyncio.timeout(STARTING):
                 await self._answering(http)
         except TimeoutError:
-            await self._child.stop()
+            await self.__aexit__()
             raise BenchFailed("go2rtc does not answer") from None
+        except OSError as err:
+            await self.__aexit__()
+            raise BenchFailed(f"go2rtc: {err.strerror}") from err
         except BaseException:
-            await self._child.stop()
+            await self.__aexit__()
             raise
         return self
 

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
     from simulator.house.client import HassClient
 
-PROBE_TIMEOUT = 8.0
-"""Seconds to wait for a first byte or an end; a refusal comes at once."""
+PROBE_TIMEOUT = 12.0
+"""Seconds to wait for an answer: a playlist may be held back for a segment of about 6 s, a
+refusal comes at once."""
 SIGNED_HOURS = 24
 
 

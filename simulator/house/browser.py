@@ -33,7 +33,7 @@ ARGUMENTS = [
     "--disable-sync",
     "--autoplay-policy=no-user-gesture-required",
 ]
-VIEWPORT = {"width": 1600, "height": 640}
+VIEWPORT = {"width": 1600, "height": 560}
 _H264 = 'video/mp4; codecs="avc1.42E01E"'
 
 # Walks through all open shadow roots; a player's camera is the entity it is given. Where the

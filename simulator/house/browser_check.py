@@ -89,8 +89,8 @@ class BrowserCheck:
 
     async def _dark(self, screenshot: str) -> None:
         before = await self._browser.wait_dark(DARKENS)
-        await self._browser.screenshot(screenshot)
         await asyncio.sleep(PLAY)
+        await self._browser.screenshot(screenshot)
         after = await self._browser.look()
         frozen = [one for one in after if one.picture is not None and one.picture.tag is not None]
         names = ", ".join(str(one.entity_id) for one in frozen)

@@ -145,12 +145,12 @@ class Check:
     async def _live(self) -> None:
         self._say("live view of each camera …")
         await self._watch_all()
-        names = self._house.plan.cameras
         for did, watch in self._watches.items():
+            name = self._house.entities.cameras[did].removeprefix("camera.")
             if await watch.wait_first(FIRST_PICTURE):
-                self.result["live_ms"][names[did]] = round(watch.first_ms)
+                self.result["live_ms"][name] = round(watch.first_ms)
             else:
-                self.expect(False, f"{names[did]}: no live picture ({watch.end or 'nothing came'})")
+                self.expect(False, f"{name}: no live picture ({watch.end or 'nothing came'})")
         await asyncio.sleep(LOOK)
         self._judge_watches()
         self._say(f"live: {self.result['live_ms']} ms to the first decoded picture")
@@ -236,6 +236,7 @@ class Check:
         at_return = await self._relay()
         last = at_return["last_byte_at"]
         self.result["kill_ms"] = max(0, round(last * 1000 - sent)) if last else 0
+        self.expect(not last or last * 1000 <= returned, "a byte at the relay after the kill")
         self._say(f"kill: returned after {returned - sent:.0f} ms")
         # What was on its way when the call returned has been read by now.
         received = {did: watch.media_bytes for did, watch in self._watches.items()}
@@ -350,7 +351,7 @@ class Check:
             )
         await asyncio.sleep(LOOK)
         self._judge_watches()
-        again = {self._house.plan.cameras[d]: round(w.first_ms) for d, w in self._watches.items()}
+        again = [round(watch.first_ms) for watch in self._watches.values()]
         self._say(f"live again: {again} ms to the first decoded picture")
 
     async def _off_and_on(self, page: BrowserCheck, display: DisplayWatch | None) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import shutil
 import signal
 import tempfile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from simulator.house import onboarding, setup_home
 from simulator.house.check import Check
@@ -116,14 +116,15 @@ async def check(description: Path, port: int | None) -> int:
             task.cancel()
         await asyncio.wait({running, stopped})
     if running.cancelled():
-        print(json.dumps({"ok": False, "failed": ["interrupted"]}), flush=True)
-        return 1
-    ok = running.result()
-    if ok:
+        result: dict[str, Any] = {"ok": False, "failed": ["interrupted"]}
+    else:
+        result = running.result()
+    if result["ok"]:
         shutil.rmtree(directory, ignore_errors=True)
     else:
         progress.say(f"logs are kept in {directory}")
-    return 0 if ok else 1
+    print(json.dumps(result), flush=True)
+    return 0 if result["ok"] else 1
 
 
 async def _check(description: Path, port: int | None, directory: Path, progress: Progress) -> bool:
@@ -135,6 +136,5 @@ async def _check(description: Path, port: int | None, directory: Path, progress:
         progress.say(f"stopped; screenshots are in {SCREENSHOTS}")
     except HouseError as error:
         progress.say(str(error))
-        result = {"ok": False, "failed": [f"{type(error).__name__}: {error}"]}
-    print(json.dumps(result), flush=True)
-    return bool(result["ok"])
+        return {"ok": False, "failed": [f"{type(error).__name__}: {error}"]}
+    return result

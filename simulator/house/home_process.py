@@ -135,6 +135,14 @@ class Control:
         """Put a camera's lens to sleep, or wake it, at the camera."""
         await self._call("POST", f"/cameras/{did}/power", {"on": on})
 
+    async def garbage(self, did: int, *, on: bool) -> None:
+        """Have a camera answer rubbish, or behave again."""
+        await self._call("POST", f"/cameras/{did}/garbage", {"on": on})
+
+    async def cloud_down(self, *, down: bool) -> None:
+        """Make the cloud unreachable, or reachable again."""
+        await self._call("POST", "/cloud", {"down": down})
+
     async def reboot(self, did: int) -> None:
         """Reboot a camera."""
         await self._call("POST", f"/cameras/{did}/reboot")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass, field
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -43,16 +45,18 @@ class Judge:
     oldest_ms: dict[str, float] = field(default_factory=dict)
     """Greatest age seen, by source."""
     examples: list[str] = field(default_factory=list)
-    _dark: list[tuple[float, float]] = field(default_factory=list)
+    _begins: list[float] = field(default_factory=list)
+    _ends: list[float] = field(default_factory=list)
 
     def killed(self, returned_ms: float) -> None:
         """Note that a kill has returned: from now on nothing may be seen."""
-        self._dark.append((returned_ms, float("inf")))
+        self._begins.append(returned_ms)
+        self._ends.append(math.inf)
 
     def allowed(self, sent_ms: float) -> None:
         """Note that streaming is about to be allowed again."""
-        if self._dark and self._dark[-1][1] == float("inf"):
-            self._dark[-1] = (self._dark[-1][0], sent_ms)
+        if self._ends and self._ends[-1] == math.inf:
+            self._ends[-1] = sent_ms
 
     def take(self, picture: Picture, *did: int) -> None:
         """Judge one picture; ``did`` are the cameras it may show."""
@@ -77,7 +81,8 @@ class Judge:
             self._note("stale", picture)
 
     def _in_the_dark(self, at_ms: float) -> bool:
-        return any(begin < at_ms < end for begin, end in self._dark)
+        last = bisect_left(self._begins, at_ms) - 1
+        return last >= 0 and at_ms < self._ends[last]
 
     def _note(self, what: str, picture: Picture) -> None:
         if len(self.examples) < MAX_EXAMPLES:

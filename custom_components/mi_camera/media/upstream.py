@@ -10,15 +10,7 @@ import itertools
 import time
 from typing import TYPE_CHECKING, Protocol
 
-from ..miss import (
-    MissBusy,
-    MissClient,
-    MissError,
-    MissKeys,
-    MissRefused,
-    MissWrongKey,
-    VideoFrame,
-)
+from ..miss import MissBusy, MissClient, MissError, MissKeys, MissRefused, MissWrongKey, VideoFrame
 from .access_unit import AccessUnit, Source
 
 if TYPE_CHECKING:

@@ -1,0 +1,62 @@
+"""The commands of the README, run as a user runs them, in a real Home Assistant.
+
+They decode what arrives at the far end, so what is asserted here is what people see.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from tests.peers import programs
+
+ROOT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.e2e
+
+
+def run(*arguments: str, seconds: float) -> tuple[int, dict[str, Any]]:
+    """Run a command of the house and return its exit status and its last line."""
+    done = subprocess.run(
+        [sys.executable, "-m", "simulator.house", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "CI": "true"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=seconds,
+        check=False,
+        text=True,
+    )
+    print(done.stdout)
+    assert "Traceback" not in done.stdout
+    return done.returncode, json.loads(done.stdout.strip().rpartition("\n")[2])
+
+
+def test_the_demo_does_the_main_job() -> None:
+    if programs.chromium() is None:
+        pytest.skip("no Chromium")
+    status, result = run("demo", "--check", seconds=420)
+    assert status == 0
+    assert result["ok"] is True
+    assert result["cameras"] == 3
+    assert set(result["live_ms"]) == {"kitchen", "nursery", "porch"}
+    assert all(0 < value < 15_000 for value in result["live_ms"].values())
+    assert 0 < result["cast_ms"] < 30_000
+    assert 0 <= result["kill_ms"] < 1000
+    assert (result["bytes_after_kill"], result["foreign"], result["stale"]) == (0, 0, 0)
+
+
+def test_a_minute_of_chaos_shows_nothing_it_should_not() -> None:
+    status, result = run("soak", "--minutes", "1", "--cameras", "3", "--json", seconds=300)
+    assert status == 0
+    assert result["frames_checked"] > 1000
+    assert (result["foreign"], result["stale"], result["after_kill"]) == (0, 0, 0)
+    assert result["kills"] >= 2
+    assert result["casts"] >= 1

@@ -1,0 +1,204 @@
+"""The benchmark itself: short runs of the real thing, and its parts that judge what arrives."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+import signal
+import socket
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from .media.pictures import GROUP, coded
+from .peers.programs import go2rtc, required
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).parents[1]
+COMMAND = [sys.executable, str(ROOT / "script" / "bench.py")]
+SIDES = ["ours", "go2rtc"]
+
+
+def _nothing_listens() -> None:
+    """The cameras' ports can be had again: the simulated home has ended."""
+    for number in range(20):
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.bind((f"127.0.60.{11 + number}", 32108))
+
+
+def _leaves(figures: dict[str, Any], path: str = "") -> Iterator[tuple[str, float]]:
+    for key, value in figures.items():
+        if isinstance(value, dict):
+            yield from _leaves(value, f"{path}{key}.")
+        else:
+            yield f"{path}{key}", value
+
+
+@pytest.mark.e2e
+def test_short_run() -> None:
+    required(go2rtc(), "go2rtc")
+    run = subprocess.run(
+        [*COMMAND, "--json", "--seconds", "3", "--rounds", "1"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=170,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert all(line.startswith("bench ") for line in run.stderr.splitlines()), run.stderr
+    _nothing_listens()
+    (line,) = run.stdout.splitlines()
+    figures = json.loads(line)
+
+    first, cpu, rpc = (figures[k] for k in ("first_frame_ms", "cpu_percent_per_stream", "rpc_ms"))
+    assert list(first) == ["cold", "warm"]
+    assert list(cpu) == ["udp", "tcp"]
+    assert list(figures["latency_ms"]) == ["p50", "p99"]
+    for sides in (
+        *first.values(),
+        *cpu["udp"].values(),
+        *cpu["tcp"].values(),
+        *figures["latency_ms"].values(),
+        figures["rss_mb_per_stream"],
+    ):
+        assert list(sides) == SIDES
+    assert list(cpu["udp"]) == list(cpu["tcp"]) == ["1", "8"]
+    assert list(rpc) == ["1", "20"]
+    for sides in rpc.values():
+        assert list(sides) == ["ours", "python_miio"]
+        assert all(list(of) == ["p50", "p99", "cpu"] for of in sides.values())
+
+    # Nothing is null with all peers there, and nothing but the growth of memory may be nought.
+    numbers = dict(_leaves({key: value for key, value in figures.items() if key != "run"}))
+    assert all(
+        value > 0 for name, value in numbers.items() if not name.startswith("rss_mb_per_stream")
+    ), numbers
+    # Bounds for a busy machine: they tell a measurement from nonsense, not fast from slow.
+    due = figures["run"]["key_frame_due_ms"]
+    for side in SIDES:
+        assert due - 100 < first["cold"][side] < 10_000
+        assert figures["latency_ms"]["p50"][side] <= figures["latency_ms"]["p99"][side] < 3000
+        assert -2 < figures["rss_mb_per_stream"][side] < 50
+    assert first["warm"]["ours"] < first["cold"]["ours"]
+    assert all(value < 50 for name, value in numbers.items() if name.startswith("cpu_percent"))
+    assert all(of["p50"] <= of["p99"] < 3000 for sides in rpc.values() for of in sides.values())
+
+
+@pytest.mark.e2e
+def test_interrupted() -> None:
+    with subprocess.Popen(COMMAND, cwd=ROOT, stderr=subprocess.PIPE, text=True) as run:
+        assert run.stderr is not None
+        while "first pictures" not in run.stderr.readline():
+            assert run.poll() is None
+        run.send_signal(signal.SIGINT)
+        _, rest = run.communicate(timeout=20)
+    assert run.returncode == 130
+    assert rest.endswith("bench: stopped\n")
+    assert "Traceback" not in rest
+    _nothing_listens()
+
+
+def test_bad_arguments() -> None:
+    run = subprocess.run(
+        [*COMMAND, "--seconds", "0"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 2
+    assert "a number from 1 to 600" in run.stderr
+
+
+@pytest.fixture
+def _benchmark(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "script"))
+
+
+@pytest.mark.usefixtures("_benchmark")
+async def test_without_a_peer(tmp_path: Path) -> None:
+    from benchmark.sides import Peer, both
+
+    said: list[str] = []
+    peer = Peer(None, said.append)
+    async with peer.running(tmp_path, {}) as running:
+        assert running is None
+    peer.give_up("once more")
+    assert len(said) == 1
+    assert "go2rtc" in said[0]
+    assert both(1.0, None) == {"ours": 1.0, "go2rtc": None}
+
+
+@pytest.mark.usefixtures("_benchmark")
+async def test_a_peer_that_does_not_run(tmp_path: Path) -> None:
+    from benchmark.sides import Peer
+
+    said: list[str] = []
+    peer = Peer(Path("/bin/false"), said.append)
+    async with peer.running(tmp_path, {}) as running:
+        assert running is None
+    assert not peer.there
+    assert len(said) == 1
+    assert "go2rtc ended" in said[0]
+    assert not (tmp_path / "go2rtc.json").exists()
+
+
+@pytest.mark.usefixtures("_benchmark")
+def test_figures_of_a_side_that_is_not_there_are_dashes() -> None:
+    from benchmark.report import rounded, table
+
+    sides = {"ours": 1.23456, "go2rtc": None}
+    calls = {"p50": 1.0, "p99": 2.0, "cpu": 0.5}
+    figures = {
+        "first_frame_ms": {"cold": sides, "warm": sides},
+        "cpu_percent_per_stream": {"udp": {"1": sides, "8": sides}},
+        "latency_ms": {"p50": sides, "p99": sides},
+        "rss_mb_per_stream": sides,
+        "rpc_ms": {"1": {"ours": calls, "python_miio": calls}},
+        "run": {
+            "seconds": 3,
+            "rounds": 1,
+            "key_frame_due_ms": 1.0,
+            "idle_rss_mb": sides,
+            "load": 0.5,
+            "cpus": 2,
+        },
+    }
+    assert rounded(figures)["rss_mb_per_stream"] == {"ours": 1.235, "go2rtc": None}
+    lines = table(figures).splitlines()
+    assert next(line for line in lines if "UDP, 8 streams" in line).split()[-2:] == ["1.23", "–"]
+    assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.usefixtures("_benchmark")
+@pytest.mark.parametrize("size", [1, 188, 1000, 1 << 20])
+def test_pictures_out_of_a_transport_stream(size: int) -> None:
+    from benchmark.readers import decode
+    from benchmark.transport_stream import Picture, TransportStream
+
+    from custom_components.mi_camera.media import AccessUnit, Source
+    from custom_components.mi_camera.media.mux import TsMuxer
+    from custom_components.mi_camera.miss import Codec
+
+    muxer = TsMuxer(Codec.H264, 0.0)
+    chunks: list[bytes] = []
+    ends: list[int] = []
+    for number, data in enumerate(coded()):
+        at, keyframe = number / 15, number % GROUP == 0
+        unit = AccessUnit(Source("1"), 1, 1, number, at, Codec.H264, keyframe=keyframe, data=data)
+        chunks.append(muxer.mux(unit))
+        ends.append(sum(map(len, chunks)))
+    muxer.close()
+    stream, whole = TransportStream(), b"".join(chunks)
+    pictures: list[Picture] = []
+    # The arrival of a byte is its position here.
+    for start in range(0, len(whole), size):
+        piece = whole[start : start + size]
+        pictures += stream.feed(piece, start + len(piece))
+    assert len(pictures) == len(chunks) - 1  # the last one might go on
+    for picture, end in zip(pictures, ends, strict=False):
+        assert end <= picture.at < end + size
+        assert picture.at <= len(whole)
+    assert [n for n, picture in enumerate(pictures) if picture.is_start] == [0, GROUP]
+    assert len(list(decode(pictures))) == len(pictures)
