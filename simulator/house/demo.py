@@ -127,7 +127,9 @@ async def check(description: Path, port: int | None) -> int:
     return 0 if result["ok"] else 1
 
 
-async def _check(description: Path, port: int | None, directory: Path, progress: Progress) -> bool:
+async def _check(
+    description: Path, port: int | None, directory: Path, progress: Progress
+) -> dict[str, Any]:
     progress.say("starting the simulated home and a new Home Assistant …")
     try:
         plan = HomePlan.read(description)
