@@ -6,9 +6,11 @@ import asyncio
 import os
 from typing import TYPE_CHECKING, Any
 
+from homeassistant.components.camera import async_get_image
 from homeassistant.config_entries import SOURCE_USER
 from homeassistant.const import CONF_PASSWORD, CONF_REGION, CONF_USERNAME
 from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.exceptions import HomeAssistantError
 from homeassistant.setup import async_setup_component
 import pytest
 import pytest_socket
@@ -115,3 +117,13 @@ async def settle(hass: HomeAssistant) -> None:
     if polls:
         await asyncio.wait(polls, timeout=20)
     await hass.async_block_till_done()
+
+
+async def image_soon(hass: HomeAssistant, entity_id: str, seconds: float = 15) -> bytes:
+    """Return a still, trying again while the camera is being found again."""
+    async with asyncio.timeout(seconds):
+        while True:
+            try:
+                return (await async_get_image(hass, entity_id, timeout=10)).content
+            except HomeAssistantError:
+                await asyncio.sleep(0.2)

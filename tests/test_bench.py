@@ -161,7 +161,7 @@ def test_figures_of_a_side_that_is_not_there_are_dashes() -> None:
             "rounds": 1,
             "key_frame_due_ms": 1.0,
             "idle_rss_mb": sides,
-            "load": 0.5,
+            "load": [0.5, 0.75],
             "cpus": 2,
         },
     }

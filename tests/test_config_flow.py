@@ -22,7 +22,7 @@ from custom_components.mi_camera.flow_forms import CONF_CAMERAS
 from simulator.camera import SimCamera
 from simulator.cloud import CloudDevice, LoginDemand, Outage
 
-from .conftest import set_up, settle
+from .conftest import image_soon, set_up, settle
 from .home import ADDRESSES, OTHER_USERNAME, PASSWORD, REGION, USERNAME, Home, spec
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ async def test_an_expired_account_is_signed_in_to_again(
     assert result["type"] is FlowResultType.ABORT
     assert result["reason"] == "reauth_successful"
     await settle(hass)
-    assert await async_get_image(hass, "camera.kitchen", timeout=12)
+    assert await image_soon(hass, "camera.kitchen")
     assert entry.subentries[account.subentry_id].data != before
 
 

@@ -18,7 +18,7 @@ from custom_components.mi_camera.kill_switch import DATA_KILL_SWITCH
 from custom_components.mi_camera.media import Relay
 from simulator.cloud import Outage
 
-from .conftest import set_up, settle
+from .conftest import image_soon, set_up, settle
 from .test_camera import poll
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ async def test_without_keys_there_is_no_picture_and_it_says_so(
         await async_get_image(hass, KITCHEN, timeout=1.5)
     assert hass.states.get(KITCHEN).attributes["trouble"] == "no_keys"
     await home.cloud.set_outage(None)
-    assert await async_get_image(hass, KITCHEN, timeout=12)
+    assert await image_soon(hass, KITCHEN)
     assert "trouble" not in hass.states.get(KITCHEN).attributes
 
 

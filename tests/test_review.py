@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
-import logging
 import time
 from typing import TYPE_CHECKING, Any
 
 from homeassistant.components.camera import async_request_stream
 from homeassistant.components.media_player import MediaPlayerState
 from homeassistant.config_entries import SOURCE_RECONFIGURE, SOURCE_USER
-from homeassistant.const import CONF_HOST, CONF_NAME, CONF_PASSWORD, CONF_REGION, CONF_TOKEN
-from homeassistant.const import CONF_USERNAME
-from homeassistant.core import HomeAssistant
+from homeassistant.const import (
+    CONF_HOST,
+    CONF_NAME,
+    CONF_PASSWORD,
+    CONF_REGION,
+    CONF_TOKEN,
+    CONF_USERNAME,
+)
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 import pytest
@@ -33,6 +36,7 @@ from .test_hub import entity_of
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
     from custom_components.mi_camera.coordinator import CameraCoordinator
@@ -87,6 +91,22 @@ async def test_hls_goes_on_when_the_camera_begins_a_new_session(
     while media() == before and stream.access_token is not None:
         assert time.monotonic() - since < 6, "frozen, while the feed says it is live"
         await asyncio.sleep(0.1)
+
+
+async def test_hls_is_not_old_while_home_assistant_waits_to_try_again(
+    hass: HomeAssistant, entry: MiCameraConfigEntry, home: Home
+) -> None:
+    """Its worker waits 10 s (20, 30 …) after each error and goes on serving what it has."""
+    await async_request_stream(hass, KITCHEN, "hls")
+    stream = entity_of(hass).stream
+    assert stream is not None
+    feed = coordinator_of(entry).feed
+    await until(lambda: feed.state == "live", 10)
+    output = stream.outputs()["hls"]
+    await until(lambda: output.last_segment is not None, 10)
+    feed._end_viewers()  # as for a new picture size in the same session
+    # An address that is alive must give new pictures, so this one has to die.
+    await until(lambda: stream.access_token is None, 6)
 
 
 async def test_time_goes_on_over_sessions_in_the_transport_stream() -> None:
@@ -150,6 +170,29 @@ async def _ignore(waiting: Any) -> None:
         return
 
 
+async def test_another_codec_in_a_new_session_ends_who_is_watching() -> None:
+    """As it does inside one session: their decoder is set up for the old one."""
+    from custom_components.mi_camera.miss import Codec
+
+    gate = Gate()
+    gate.open()
+    camera = FakeCamera(Source("1001", 0))
+    limits = FeedLimits(linger=0.1, stall=2, first_picture=2, backoff=(0.05, 0.1))
+    feed = Feed(Source("1001", 0), camera.connect, limits=limits)
+    permit = gate.permit()
+    assert permit is not None
+    viewer = feed.view(permit)
+    first = await camera.session(1)
+    first.send(codec=Codec.H264)
+    first.on_closed()
+    second = await camera.session(2)
+    second.send(codec=Codec.H265)
+    ended = viewer.ended
+    viewer.close()
+    await feed.close()
+    assert ended
+
+
 async def test_an_mjpeg_viewer_costs_one_session(
     hass: HomeAssistant,
     entry: MiCameraConfigEntry,
@@ -182,6 +225,26 @@ async def test_an_mjpeg_viewer_is_not_left_with_a_frozen_picture(
     assert time.monotonic() - since < 13
 
 
+async def test_a_camera_whose_clock_runs_slow_stays_live(monkeypatch: pytest.MonkeyPatch) -> None:
+    """50 ppm, as cheap clocks do: after a day and a bit each picture would count as late."""
+    from custom_components.mi_camera.media import upstream as module
+    from custom_components.mi_camera.miss import Codec, MissKeys, VideoFrame
+
+    now = 1000.0
+    monkeypatch.setattr(module.time, "monotonic", lambda: now)
+    units: list[Any] = []
+    source = module.MissUpstream(Source("1", 0), lambda: "127.0.0.1", None)  # type: ignore[arg-type]
+    keys = MissKeys(bytes(32), bytes(32), bytes(32), "")
+    session = module._MissSession(source, 1, "127.0.0.1", keys, units.append, lambda: None)
+    for minute in range(0, 60 * 36, 10):
+        now = 1000.0 + minute * 60
+        stamp = int(minute * 60 * 1000 * (1 - 50e-6))
+        session._frame(VideoFrame(0, minute, stamp, Codec.H264, True, b"x"))
+    ages = [1000.0 + at * 600 - unit.captured for at, unit in enumerate(units)]
+    monkeypatch.undo()
+    assert max(ages) < FeedLimits().max_lag
+
+
 # -- off means off ----------------------------------------------------------------------------
 
 
@@ -190,7 +253,8 @@ async def test_a_cancelled_switching_off_is_remembered_all_the_same(
 ) -> None:
     """An automation that restarts cancels the action it is in."""
     call = asyncio.ensure_future(hass.services.async_call(DOMAIN, "disable_all", blocking=True))
-    await until(lambda: not entry.runtime_data.gate.is_open)
+    while entry.runtime_data.gate.is_open:
+        await asyncio.sleep(0)
     call.cancel()
     await asyncio.wait([call])
     assert not entry.runtime_data.gate.is_open
@@ -242,31 +306,23 @@ async def test_nothing_is_asked_of_a_camera_after_the_switch_in_a_poll(
     assert home.cameras[0].rpc_count == asked[0]
 
 
-async def test_one_camera_that_fails_to_be_cut_does_not_save_the_next(
+async def test_a_preloaded_stream_comes_back_after_the_switch(
     hass: HomeAssistant, entry: MiCameraConfigEntry, home: Home
 ) -> None:
-    gate = entry.runtime_data.gate
-    viewers = []
-    for coordinator in entry.runtime_data.cameras.values():
-        permit = gate.permit()
-        assert permit is not None
-        viewers.append(coordinator.feed.view(permit))
-    await until(lambda: all(viewer.fed for viewer in viewers), 10)
+    from homeassistant.components.camera.const import DATA_CAMERA_PREFS
+    from homeassistant.const import EVENT_HOMEASSISTANT_STARTED
 
-    def fail() -> None:
-        raise RuntimeError("a listener of the first camera")
-
-    first = next(iter(entry.runtime_data.cameras.values()))
-    undo = first.async_add_listener(fail)
+    await hass.data[DATA_CAMERA_PREFS].async_update(KITCHEN, preload_stream=True)
+    hass.bus.async_fire(EVENT_HOMEASSISTANT_STARTED)
+    await until(lambda: home.cameras[0].media_connections == 1, 8)
     await hass.services.async_call(DOMAIN, "disable_all", blocking=True)
-    undo()
-    await asyncio.sleep(0.3)
-    open_now = [camera.media_connections for camera in home.cameras]
-    for viewer in viewers:
-        viewer.close()
-    for coordinator in entry.runtime_data.cameras.values():
-        await coordinator.feed.close()
-    assert open_now == [0, 0]
+    assert home.cameras[0].media_connections == 0
+    await hass.services.async_call(DOMAIN, "enable_all", blocking=True)
+    await settle(hass)
+    await asyncio.sleep(3)
+    back = home.cameras[0].media_connections
+    await hass.services.async_call(DOMAIN, "disable_all", blocking=True)
+    assert back == 1
 
 
 # -- casts ------------------------------------------------------------------------------------
@@ -372,28 +428,6 @@ async def test_streams_that_ended_are_not_kept(
         await settle(hass)
     await asyncio.sleep(1.5)
     assert len(hass.data["stream"]["streams"]) <= 2
-
-
-async def test_ending_a_cast_and_switching_off_are_not_errors_in_the_log(
-    hass: HomeAssistant,
-    entry: MiCameraConfigEntry,
-    home: Home,
-    players: list[Player],  # noqa: F811
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    feed = coordinator_of(entry).feed
-    await cast(hass)
-    await until(lambda: feed.state == "live", 10)
-    await asyncio.sleep(2)
-    await hass.services.async_call(DOMAIN, "stop_cast", {}, blocking=True)
-    await asyncio.sleep(0.5)
-    await async_request_stream(hass, PORCH, "hls")
-    await until(lambda: coordinator_of(entry, "Porch").feed.state == "live", 10)
-    await asyncio.sleep(2)
-    await hass.services.async_call(DOMAIN, "disable_all", blocking=True)
-    await asyncio.sleep(0.5)
-    errors = [one.getMessage() for one in caplog.records if one.levelno >= logging.ERROR]
-    assert errors == []
 
 
 # -- flows and subentries -------------------------------------------------------------------
@@ -507,7 +541,7 @@ async def test_an_account_that_has_expired_does_not_hide_the_cameras_of_another(
 
     async def maybe(self: XiaomiAccount) -> Any:
         if self is expired:
-            raise SessionExpired("expired")
+            raise SessionExpired
         return await devices(self)
 
     monkeypatch.setattr(XiaomiAccount, "devices", maybe)
@@ -515,6 +549,3 @@ async def test_an_account_that_has_expired_does_not_hide_the_cameras_of_another(
     result = await flows.async_configure(result["flow_id"], {"next_step_id": "from_account"})
     assert result["type"] == "form", result
     flows.async_abort(result["flow_id"])
-
-
-_ = timedelta

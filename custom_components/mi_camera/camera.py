@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
+import secrets
 from typing import TYPE_CHECKING, Any, override
 
 from homeassistant.components.camera import Camera, CameraEntityFeature
-from homeassistant.core import callback
+from homeassistant.components.camera.const import DATA_CAMERA_PREFS
+from homeassistant.components.stream import HLS_PROVIDER
+from homeassistant.core import CoreState, callback
 
 from .const import DOMAIN
 from .entity import MiCameraEntity
@@ -22,6 +26,8 @@ if TYPE_CHECKING:
     from .hub import MiCameraConfigEntry
 
 PARALLEL_UPDATES = 0
+
+MAX_TOKENS = 64
 
 
 async def async_setup_entry(
@@ -57,6 +63,7 @@ class MiCamera(MiCameraEntity, Camera):
         self._attr_model = coordinator.config.model
         self._source: tuple[Permit, str] | None = None
         self._was_shown = False
+        self._tokens: deque[str] = deque(maxlen=MAX_TOKENS)
 
     @override
     async def async_added_to_hass(self) -> None:
@@ -101,7 +108,21 @@ class MiCamera(MiCameraEntity, Camera):
         if shown is not self._was_shown:
             self._was_shown = shown
             self._refresh_providers()
+            if shown:
+                self.hub.entry.async_create_background_task(
+                    self.hass, self._preload(), f"{DOMAIN} preload of a stream"
+                )
         super()._handle_coordinator_update()
+
+    async def _preload(self) -> None:
+        """Keep a stream ready if the user wants that, as Home Assistant does at its start."""
+        preferences = self.hass.data.get(DATA_CAMERA_PREFS)
+        if preferences is None or self.hass.state is not CoreState.running:
+            return
+        settings = await preferences.get_dynamic_stream_settings(self.entity_id)
+        if settings.preload_stream and (stream := await self.async_create_stream()) is not None:
+            stream.add_provider(HLS_PROVIDER)
+            await stream.start()
 
     @callback
     def _refresh_providers(self) -> None:
@@ -152,7 +173,21 @@ class MiCamera(MiCameraEntity, Camera):
             if self.stream is stream:
                 self.stream = None
             return None
+        stream.set_update_callback(self._stream_changed)
+        # Home Assistant takes a token back when nobody reads for a while, but a player may
+        # still show the picture it has got by it.
+        if stream.access_token is None:
+            stream.access_token = secrets.token_hex()
+        if stream.access_token not in self._tokens:
+            self._tokens.append(stream.access_token)
         return stream
+
+    @callback
+    def _stream_changed(self) -> None:
+        """Take the stream away when its worker has failed: old segments are all it has."""
+        if self.stream is not None and not self.stream.available:
+            self._drop_stream()
+        self.async_write_ha_state()
 
     @override
     async def async_camera_image(
@@ -175,9 +210,11 @@ class MiCamera(MiCameraEntity, Camera):
         if self._source is not None:
             self.hub.relay.revoke(self._source[1])
             self._source = None
+        while self._tokens:
+            self.hub.casts.remember_dead(self._tokens.pop())
         if (stream := self.stream) is not None:
             self.stream = None
-            self.hub.casts.remember_dead(async_detach(stream))
+            async_detach(stream)
             async_end_in_background(self.hass, self.hub.entry, stream)
 
     @callback

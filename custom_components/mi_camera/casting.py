@@ -139,19 +139,23 @@ class CastSessions:
             base = get_url(self._hass)
         except NoURLAvailableError as err:
             raise MiCameraError("cast_no_url") from err
-        outcomes = await asyncio.gather(
-            *(
-                self._async_cast_one(coordinator, camera, player, base, duration, context)
-                for player in players
-            ),
-            return_exceptions=True,
-        )
-        started = [outcome for outcome in outcomes if isinstance(outcome, CastSession)]
-        for outcome in outcomes:
-            if isinstance(outcome, BaseException):
-                for session in started:
-                    await self.async_end(session, EndReason.FAILED)
-                raise outcome
+        started: list[CastSession] = []
+
+        async def start(player: str) -> None:
+            started.append(
+                await self._async_cast_one(coordinator, camera, player, base, duration, context)
+            )
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                for player in players:
+                    group.create_task(start(player))
+        except BaseException as err:
+            for session in started:
+                await self.async_end(session, EndReason.FAILED)
+            if isinstance(err, ExceptionGroup):
+                raise err.exceptions[0] from None
+            raise
         return started
 
     def _check_camera(self, coordinator: CameraCoordinator) -> Permit:
@@ -182,21 +186,23 @@ class CastSessions:
         duration: timedelta | None,
         context: Context,
     ) -> CastSession:
-        for session in [one for one in self._sessions.values() if one.player == player]:
-            await self.async_end(session, EndReason.REPLACED, stop_player=False)
         permit = self._check_camera(coordinator)
         source = self._hub.relay.grant(coordinator.feed, permit)
-        stream, path = await async_open_hls(self._hass, source, f"cast of {camera}")
+        stream, path = await async_open_hls(
+            self._hass, source, f"cast of {camera}", lambda: self._stream_changed(source)
+        )
         session = CastSession(
             coordinator, camera, player, permit, source, stream, stream.access_token or ""
         )
+        replaced = [one for one in self._sessions.values() if one.player == player]
         self._sessions[session.session_id] = session
-        if not permit.valid:
-            await self.async_end(session, EndReason.SWITCHED_OFF)
-            raise MiCameraInputError("pictures_off")
+        for other in replaced:
+            await self.async_end(other, EndReason.REPLACED, stop_player=False)
         try:
+            _require(permit)
             async with asyncio.timeout(PLAYING_TIMEOUT):
                 await self._async_play(session, base + path, context)
+            self._watch(session, duration)
         except (HomeAssistantError, TimeoutError) as err:
             await self.async_end(session, EndReason.FAILED)
             if not permit.valid:
@@ -208,8 +214,13 @@ class CastSessions:
         except BaseException:
             await self.async_end(session, EndReason.FAILED)
             raise
-        self._watch(session, duration)
         return session
+
+    @callback
+    def _stream_changed(self, source: str) -> None:
+        for session in tuple(self._sessions.values()):
+            if session.source == source and not session.stream.available:
+                self._end_soon(session, EndReason.STALE)
 
     async def _async_play(self, session: CastSession, url: str, context: Context) -> None:
         """Tell the player, and wait until it reports playing this session's address."""
@@ -306,16 +317,22 @@ class CastSessions:
         LOGGER.debug("Cast of %s on %s ends: %s", session.camera, session.player, reason)
         self._cut_session(session)
         if stop_player:
-            await self._async_stop_player(session.player, {session.token})
+            # What it was shown before this session is dead as well.
+            await self._async_stop_player(session.player, {session.token, *self._dead})
+
+    async def async_end_camera(self, coordinator: CameraCoordinator) -> None:
+        """End the sessions of a camera that goes away."""
+        for session in [one for one in self._sessions.values() if one.coordinator is coordinator]:
+            await self.async_end(session, EndReason.CAMERA_GONE)
 
     async def async_end_all(
-        self, cameras: Collection[str] | None, players: Collection[str] | None
+        self, cameras: Collection[CameraCoordinator] | None, players: Collection[str] | None
     ) -> list[CastSession]:
         """End the sessions of these cameras and players (None: of all) and return them."""
         chosen = [
             session
             for session in self._sessions.values()
-            if (cameras is None or session.camera in cameras)
+            if (cameras is None or session.coordinator in cameras)
             and (players is None or session.player in players)
         ]
         await asyncio.gather(*(self.async_end(one, EndReason.STOPPED) for one in chosen))
@@ -363,6 +380,9 @@ class CastSessions:
     def _player_changed(self, event: Event[EventStateChangedData]) -> None:
         state = event.data["new_state"]
         dead = set(self._dead)
+        if any(one.player == event.data["entity_id"] for one in self._sessions.values()):
+            # It is changing over to a session that looks after itself.
+            return
         if _shows(state, dead):
             assert state is not None
             self._hub.entry.async_create_background_task(
@@ -391,6 +411,11 @@ class CastSessions:
             LOGGER.warning("%s could not be stopped: %s", player, err)
         finally:
             self._stopping.discard(player)
+
+
+def _require(permit: Permit) -> None:
+    if not permit.valid:
+        raise MiCameraInputError("pictures_off")
 
 
 def _name(state: State) -> str:

@@ -53,6 +53,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
             on_change=self.async_update_listeners,
             on_stall=self._stalled,
         )
+        self._stopped = False
         self._on_stall: list[Callable[[], None]] = []
         self.stills = StillMaker(self.feed)
         self.last_update_success = False
@@ -81,15 +82,15 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
             )
 
     async def async_stop(self) -> None:
-        """Stop polling and end the feed."""
+        """Stop polling and end the feed; nothing of this camera is shown any more."""
+        self._stopped = True
         await self.async_shutdown()
         self.stills.forget()
         await self.feed.close()
 
     async def async_reconfigure(self, config: CameraConfig) -> None:
         """Take a new address, token or name."""
-        await self.feed.close()
-        self.stills.forget()
+        self.cut()
         self.config = config
         self.device = self._make_device()
         self.async_start()
@@ -131,6 +132,8 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
             if self.firmware is None:
                 info = await self.device.info()
                 self.firmware = info.firmware
+                if not self.hub.gate.is_open:
+                    raise UpdateFailed(translation_domain=DOMAIN, translation_key="pictures_off")
             return await self.device.status()
         except MiioError as err:
             if isinstance(err, MiioWrongDevice | MiioTimeout):
@@ -173,6 +176,6 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
 
     def permit(self) -> Permit | None:
         """Leave to show pictures now: gate open, camera there and awake."""
-        if self.data is None or not self.reachable or not self.data.power:
+        if self._stopped or self.data is None or not self.reachable or not self.data.power:
             return None
         return self.hub.gate.permit()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from aiohttp import DummyCookieJar
@@ -63,6 +64,7 @@ class Hub:
             )
             .id
         )
+        self._syncing = asyncio.Lock()
         self._keys: dict[str, MissKeys] = {}
         self._on_camera: list[Callable[[CameraCoordinator], None]] = []
         self._undo: list[Callable[[], None]] = []
@@ -95,7 +97,7 @@ class Hub:
         self._undo = []
         self._cut()
         await self.casts.async_stop()
-        for coordinator in self.cameras.values():
+        for coordinator in tuple(self.cameras.values()):
             await coordinator.async_stop()
         self.cameras.clear()
         await self.relay.stop()
@@ -125,6 +127,10 @@ class Hub:
 
     async def async_sync(self) -> None:
         """Make accounts and cameras follow the subentries, touching only what differs."""
+        async with self._syncing:
+            await self._async_sync()
+
+    async def _async_sync(self) -> None:
         wanted = self.entry.subentries
         for subentry_id in [key for key in self.accounts if key not in wanted]:
             del self.accounts[subentry_id]
@@ -132,6 +138,7 @@ class Hub:
             coordinator = self.cameras.pop(subentry_id)
             self._keys.pop(coordinator.config.did, None)
             await coordinator.async_stop()
+            await self.casts.async_end_camera(coordinator)
         for subentry in wanted.values():
             try:
                 if subentry.subentry_type == SUBENTRY_ACCOUNT:
@@ -196,7 +203,7 @@ class Hub:
             try:
                 vendor = await account.miss_vendor(config.did, public)
             except SessionExpired:
-                self._async_sign_in_again(subentry_id)
+                self.async_sign_in_again(subentry_id)
                 continue
             except CloudError as err:
                 LOGGER.debug("No keys for camera %s from one account: %s", config.did, err)
@@ -218,7 +225,8 @@ class Hub:
         return subentry.unique_id if subentry else None
 
     @callback
-    def _async_sign_in_again(self, subentry_id: str) -> None:
+    def async_sign_in_again(self, subentry_id: str) -> None:
+        """Ask the user to sign in again to an account whose session has ended."""
         self.entry.async_start_reauth(self.hass, data={"subentry_id": subentry_id})
 
     @property

@@ -126,9 +126,18 @@ class KillSwitch:
         except ExceptionGroup as err:
             LOGGER.error("Cutting some pictures failed; the gate is closed: %s", err)
         self.record = GateRecord(False, max(self.gate.epoch, 1), _now(), _clean(reason))
+        self._async_copy(self.record)
         self._async_changed()
+        # Whoever asked may be cancelled; what was asked goes on all the same.
+        await asyncio.shield(
+            self.hass.async_create_task(
+                self._async_after_engaging(self.record), f"{DOMAIN} switching off"
+            )
+        )
+
+    async def _async_after_engaging(self, record: GateRecord) -> None:
         saved, *cleaned = await asyncio.gather(
-            self._async_save(self.record),
+            self._async_save(record),
             *(cleanup() for cleanup in tuple(self._cleanups)),
             return_exceptions=True,
         )

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 from homeassistant.components.camera import DynamicStreamSettings
 from homeassistant.components.stream import HLS_PROVIDER, Stream, create_stream
+from homeassistant.components.stream.const import ATTR_STREAMS, DOMAIN as STREAM_DOMAIN
 from homeassistant.core import callback
 
 from .const import DOMAIN, LOGGER
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from homeassistant.core import HomeAssistant
 
     from .hub import MiCameraConfigEntry
@@ -51,6 +54,10 @@ def async_end_in_background(
 
     async def end() -> None:
         await async_end(stream)
+        # Home Assistant keeps every stream, with its last key frame, until it stops.
+        kept = hass.data[STREAM_DOMAIN][ATTR_STREAMS]
+        if stream in kept:
+            kept.remove(stream)
         for delay in STOP_AGAIN_AFTER:
             await asyncio.sleep(delay)
             await stream.stop()
@@ -58,8 +65,14 @@ def async_end_in_background(
     return entry.async_create_background_task(hass, end(), f"{DOMAIN} end of a stream")
 
 
-async def async_open_hls(hass: HomeAssistant, source: str, label: str) -> tuple[Stream, str]:
-    """Start a stream of its own on `source`; returns it and its path of HLS."""
+async def async_open_hls(
+    hass: HomeAssistant, source: str, label: str, on_change: Callable[[], None]
+) -> tuple[Stream, str]:
+    """Start a stream of its own on `source`; returns it and its path of HLS.
+
+    `on_change` is called when its `available` has changed: when its worker has failed, old
+    segments are all it has.
+    """
     stream = create_stream(
         hass,
         source,
@@ -67,6 +80,7 @@ async def async_open_hls(hass: HomeAssistant, source: str, label: str) -> tuple[
         dynamic_stream_settings=DynamicStreamSettings(),
         stream_label=label,
     )
+    stream.set_update_callback(on_change)
     stream.add_provider(HLS_PROVIDER)
     await stream.start()
     LOGGER.debug("Opened a stream for %s", label)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, cast
 
 from homeassistant.auth.permissions.const import POLICY_CONTROL
@@ -37,12 +38,14 @@ ATTR_MEDIA_PLAYER = "media_player"
 ATTR_DURATION = "duration"
 ATTR_REASON = "reason"
 
+MAX_DURATION = timedelta(days=7)
+
 PLAYERS = vol.All(cv.ensure_list, [cv.entity_domain("media_player")], vol.Length(min=1, max=16))
 
 CAST_SCHEMA = cv.make_entity_service_schema(
     {
         vol.Required(ATTR_MEDIA_PLAYER): PLAYERS,
-        vol.Optional(ATTR_DURATION): cv.positive_time_period,
+        vol.Optional(ATTR_DURATION): vol.All(cv.positive_time_period, vol.Range(max=MAX_DURATION)),
     }
 )
 STOP_CAST_SCHEMA = vol.Schema(
@@ -126,9 +129,11 @@ async def _cast(call: ServiceCall) -> ServiceResponse:
 async def _stop_cast(call: ServiceCall) -> ServiceResponse:
     hub = _hub(call.hass)
     targeted = any(call.data.get(str(key)) for key in cv.TARGET_SERVICE_FIELDS)
-    cameras = set(_cameras(call, hub)) if targeted else None
+    cameras = _cameras(call, hub) if targeted else None
     await _require_control(call, cameras)
-    ended = await hub.casts.async_end_all(cameras, call.data.get(ATTR_MEDIA_PLAYER))
+    ended = await hub.casts.async_end_all(
+        cameras.values() if cameras is not None else None, call.data.get(ATTR_MEDIA_PLAYER)
+    )
     return {"sessions": [session.as_dict() for session in ended]}
 
 

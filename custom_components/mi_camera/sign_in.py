@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
 
+MAX_NAME = 100
+
+
 class FormError(Exception):
     """Something to tell the user in the form: a key of the translations."""
 
@@ -99,7 +102,7 @@ def camera_from_cloud(device: CloudDevice, account: str) -> CameraConfig | None:
         return None
     return CameraConfig(
         did=device.did,
-        name=device.name,
+        name=device.name[:MAX_NAME] or device.model,
         model=device.model,
         host=device.local_ip,
         token=device.token.hex(),
@@ -144,7 +147,7 @@ async def async_probe_camera(
         await endpoint.close()
     return CameraConfig(
         did=did or str(info.did),
-        name=name or info.model,
+        name=(name or "").strip()[:MAX_NAME] or info.model,
         model=info.model,
         host=host,
         token=key.hex(),

@@ -125,9 +125,10 @@ class CameraSubentryFlow(ConfigSubentryFlow):
         entry = self._get_entry()
         known = known_cameras(entry)
         if user_input is not None and user_input[CONF_CAMERAS]:
-            first, *rest = (
-                self._offered[did] for did in user_input[CONF_CAMERAS] if did not in known
-            )
+            chosen = [self._offered[did] for did in user_input[CONF_CAMERAS] if did not in known]
+            if not chosen:
+                return self.async_abort(reason="already_configured")
+            first, *rest = chosen
             for camera in rest:
                 self.hass.config_entries.async_add_subentry(
                     entry, new_subentry(camera_data(camera))
@@ -141,13 +142,20 @@ class CameraSubentryFlow(ConfigSubentryFlow):
         if not hub.accounts:
             return self.async_abort(reason="no_account")
         offered: dict[str, CameraConfig] = {}
+        problem: str | None = None
         for subentry_id, account in hub.accounts.items():
             try:
                 cameras = await async_list_cameras(account)
             except FormError as err:
-                return self.async_abort(reason=err.key)
+                # The cameras of other accounts can be added all the same.
+                problem = err.key
+                if err.key == "session_expired":
+                    hub.async_sign_in_again(subentry_id)
+                continue
             user_id = str(entry.subentries[subentry_id].unique_id)
             offered |= usable(cameras, user_id, known)
+        if not offered and problem is not None:
+            return self.async_abort(reason=problem)
         if not offered:
             return self.async_abort(reason="no_cameras")
         self._offered = offered
@@ -192,16 +200,19 @@ class CameraSubentryFlow(ConfigSubentryFlow):
         subentry = self._get_reconfigure_subentry()
         errors: dict[str, str] = {}
         if user_input is not None:
-            host, token = user_input[CONF_HOST].strip(), user_input[CONF_TOKEN].strip()
             try:
-                await async_probe_camera(host, token, did=subentry.unique_id)
+                camera = await async_probe_camera(
+                    user_input[CONF_HOST].strip(),
+                    user_input[CONF_TOKEN].strip(),
+                    did=subentry.unique_id,
+                )
             except FormError as err:
                 errors["base"] = err.key
             else:
                 return self.async_update_and_abort(
                     self._get_entry(),
                     subentry,
-                    data={**subentry.data, CONF_HOST: host, CONF_TOKEN: token.lower()},
+                    data={**subentry.data, CONF_HOST: camera.host, CONF_TOKEN: camera.token},
                 )
         return self.async_show_form(
             step_id="reconfigure",

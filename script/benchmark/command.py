@@ -115,7 +115,7 @@ async def bench(seconds: int, rounds: int) -> Figures:
             "rounds": rounds,
             "key_frame_due_ms": first.due,
             "idle_rss_mb": _sides(many, lambda of: statistics.fmean(c.idle_mb for c in of)),
-            "load": load,
+            "load": [load, os.getloadavg()[0]],
             "cpus": os.cpu_count(),
         },
     }

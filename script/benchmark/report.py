@@ -40,11 +40,12 @@ def table(figures: Figures) -> str:
         for name in ("p50", "p99", "cpu"):
             label = f"{devices}, {'CPU' if name == 'cpu' else name}"
             lines.append(_row(label, {side: of[name] for side, of in sides.items()}, 2))
-    due, seconds = run["key_frame_due_ms"], run["seconds"]
+    due, seconds, (before, after) = run["key_frame_due_ms"], run["seconds"], run["load"]
     lines += [
         "",
         f"* The camera's own next key frame came after {due:.1f} ms (median).",
-        f"  Streams ran {seconds} s each; load average before: {run['load']:.1f}; CPUs: {run['cpus']}.",
+        f"  Streams ran {seconds} s each.",
+        f"  Load average {before:.1f} before and {after:.1f} after, {run['cpus']} CPUs.",
     ]
     return "\n".join(lines)
 

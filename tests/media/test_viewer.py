@@ -10,7 +10,7 @@ from custom_components.mi_camera.media.viewer import Viewer
 
 
 async def test_it_begins_at_a_key_frame() -> None:
-    viewer = Viewer(lambda _: None)
+    viewer = Viewer(lambda _: None, max_bytes=1000)
     viewer.push(b"p", keyframe=False)
     viewer.push(b"K", keyframe=True)
     viewer.push(b"p2", keyframe=False)
@@ -19,7 +19,7 @@ async def test_it_begins_at_a_key_frame() -> None:
 
 async def test_ending_drops_what_is_queued_and_wakes_the_reader() -> None:
     left: list[Viewer] = []
-    viewer = Viewer(left.append)
+    viewer = Viewer(left.append, max_bytes=1000)
     reading = asyncio.ensure_future(anext(viewer, b"end"))
     await asyncio.sleep(0)
     viewer.push(b"K", keyframe=True)

@@ -97,6 +97,9 @@ class Feed:
         self._group_bytes = 0
         self._keyframe: AccessUnit | None = None
         self._last_unit = 0.0
+        self._zero = 0.0
+        self._failing = False
+        self._closed = False
         self._left_at = 0.0
         self._wake = asyncio.Event()
         self._waiters: set[asyncio.Future[AccessUnit]] = set()
@@ -109,12 +112,12 @@ class Feed:
 
     def view(self, permit: Permit) -> Viewer:
         """Join; the viewer begins with the group of pictures already here, if fresh."""
-        viewer = Viewer(self._leave)
-        if not permit.valid:
+        viewer = Viewer(self._leave, max_bytes=self._limits.group_bytes)
+        if self._closed or not permit.valid:
             viewer.end()
             return viewer
         self._start(permit)
-        if self._keyframe is not None:
+        if self._fresh():
             for chunk, keyframe in self._group:
                 viewer.push(chunk, keyframe=keyframe)
         self._viewers.add(viewer)
@@ -124,14 +127,20 @@ class Feed:
     async def keyframe(self, permit: Permit, *, max_age: float, timeout: float) -> AccessUnit:
         """Return a key frame captured at most `max_age` seconds ago, waiting for one.
 
+        While the camera is in trouble nothing is waited for; asking keeps it being tried.
+
         Raises:
             TimeoutError: none came in time, or the gate closed.
         """
-        if not permit.valid:
+        if self._closed or not permit.valid:
             raise TimeoutError
         self._start(permit)
-        if (unit := self._keyframe) is not None and time.monotonic() - unit.captured <= max_age:
+        self._left()
+        unit = self._keyframe
+        if unit is not None and self._fresh() and time.monotonic() - unit.captured <= max_age:
             return unit
+        if self._failing:
+            raise TimeoutError
         future: asyncio.Future[AccessUnit] = asyncio.get_running_loop().create_future()
         self._waiters.add(future)
         self._wake.set()
@@ -158,7 +167,8 @@ class Feed:
         self._set_state(FeedState.IDLE)
 
     async def close(self) -> None:
-        """Cut, and wait until nothing of it runs any more."""
+        """Cut for good, and wait until nothing of it runs any more."""
+        self._closed = True
         self.cut()
         if self._cancelled:
             await asyncio.wait(set(self._cancelled), timeout=5)
@@ -170,6 +180,8 @@ class Feed:
             self.cut()
         self._permit = permit
         if self._runner is None:
+            self._failing = False
+            self._zero = time.monotonic()
             self._runner = asyncio.get_running_loop().create_task(
                 self._run(permit), name=f"mi_camera feed {self.source.did}/{self.source.lens}"
             )
@@ -207,7 +219,7 @@ class Feed:
             closed.set()
             self._wake.set()
 
-        self._forget()
+        self._forget_session()
         self._set_state(FeedState.CONNECTING)
         try:
             async with asyncio.timeout(self._limits.first_picture):
@@ -226,10 +238,10 @@ class Feed:
             upstream.abort()
             raise
         self._upstream = None
-        self._session = None
-        await upstream.close()
+        self._forget_session()
         if trouble is not None:
             self._set_trouble(trouble)
+        await upstream.close()
         return trouble is None
 
     async def _watch(self, closed: asyncio.Event) -> Trouble | None:
@@ -267,6 +279,7 @@ class Feed:
                     viewer.end()
                     stalled = True
             if stalled:
+                self._forget_group()
                 self._set_trouble(self.trouble or Trouble.UNREACHABLE)
                 if self._on_stall is not None:
                     self._on_stall()
@@ -305,6 +318,7 @@ class Feed:
             viewer.push(chunk, keyframe=unit.keyframe)
         if self.state is not FeedState.LIVE:
             self.trouble = None
+            self._failing = False
             self._set_state(FeedState.LIVE)
 
     def _begin_group(self, unit: AccessUnit) -> None:
@@ -316,7 +330,7 @@ class Feed:
             if self._muxer is not None:
                 self._end_viewers()
                 self._muxer.close()
-            self._muxer = TsMuxer(unit.codec, unit.captured)
+            self._muxer = TsMuxer(unit.codec, self._zero)
             self._parameters = parameters
         self._keyframe = unit
         for future in self._waiters:
@@ -333,12 +347,24 @@ class Feed:
         if self._on_violation is not None:
             self._on_violation(self.source)
 
+    def _fresh(self) -> bool:
+        """Whether the newest picture here may be shown as live."""
+        return (
+            self._keyframe is not None
+            and self._session is not None
+            and time.monotonic() - self._last_unit <= self._limits.stall
+        )
+
     def _forget(self) -> None:
-        self._forget_group()
-        self._session = None
+        self._forget_session()
         if self._muxer is not None:
             self._muxer.close()
             self._muxer = None
+
+    def _forget_session(self) -> None:
+        """Forget the pictures of a session, not the time line its viewers are on."""
+        self._forget_group()
+        self._session = None
 
     def _forget_group(self) -> None:
         self._group = []
@@ -362,12 +388,17 @@ class Feed:
 
     def _end_all(self) -> None:
         self._end_viewers()
+        self._fail_waiters()
+
+    def _fail_waiters(self) -> None:
         for future in self._waiters:
             if not future.done():
                 future.set_exception(TimeoutError())
 
     def _set_trouble(self, trouble: Trouble) -> None:
         self.trouble = trouble
+        self._failing = True
+        self._fail_waiters()
         if self._on_change is not None:
             self._on_change()
 

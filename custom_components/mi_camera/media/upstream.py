@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from ..miss import MissBusy, MissClient, MissError, MissKeys, MissRefused, MissWrongKey, VideoFrame
 from .access_unit import AccessUnit, Source
+from .camera_clock import CameraClock
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -185,27 +186,21 @@ class _MissSession:
         self._epoch = epoch
         self._on_unit = on_unit
         self._on_closed = on_closed
-        self._offset: float | None = None
+        self._clock = CameraClock()
         self.client = MissClient(host, keys, on_frame=self._frame, on_closed=self._end)
 
     def _frame(self, frame: VideoFrame | AudioFrame) -> None:
         if not isinstance(frame, VideoFrame) or frame.lens != self._source.lens:
             return
         self.started.set()
-        now = time.monotonic()
-        stamp = frame.timestamp_ms / 1000
-        # The camera's clock is not ours: the quickest frame so far gives the shift. A
-        # clock that is set or a stamp that is missing starts the measuring anew.
-        offset = now - stamp
-        if self._offset is None or offset < self._offset or offset > self._offset + 10:
-            self._offset = offset
+        captured = self._clock.captured(frame.timestamp_ms / 1000, time.monotonic())
         self._on_unit(
             AccessUnit(
                 source=self._source,
                 epoch=self._epoch,
                 session=self.session,
                 sequence=frame.sequence,
-                captured=stamp + self._offset,
+                captured=captured,
                 codec=frame.codec,
                 keyframe=frame.keyframe,
                 data=frame.data,

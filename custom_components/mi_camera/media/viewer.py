@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Viewer"]
 
-MAX_QUEUE_BYTES = 4 * 1024 * 1024
-
 
 class Viewer:
     """Async iterator over MPEG-TS chunks that begins at a key frame.
@@ -23,9 +21,7 @@ class Viewer:
     frame.
     """
 
-    def __init__(
-        self, leave: Callable[[Viewer], None], *, max_bytes: int = MAX_QUEUE_BYTES
-    ) -> None:
+    def __init__(self, leave: Callable[[Viewer], None], *, max_bytes: int) -> None:
         """Make a viewer; `leave` is called when it closes.
 
         `fed` tells whether it has had a picture, `last_push` when (monotonic, seconds;
