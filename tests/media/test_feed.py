@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import time
 from typing import TYPE_CHECKING
 
 import av
@@ -11,6 +12,7 @@ import pytest
 
 from custom_components.mi_camera.gate import Gate
 from custom_components.mi_camera.media import (
+    AccessUnit,
     Feed,
     FeedLimits,
     FeedState,
@@ -273,10 +275,34 @@ async def test_keyframe_gives_up_when_the_gate_closes(
         await waiting
 
 
-async def test_the_group_kept_for_newcomers_is_bounded(camera: FakeCamera, gate: Gate) -> None:
-    feed = Feed(SOURCE, camera.connect, limits=FeedLimits(group_bytes=2000, linger=0.1))
-    feed.view(gate.require())
+async def test_the_group_kept_for_newcomers_is_whole_and_bounded(
+    camera: FakeCamera, gate: Gate
+) -> None:
+    room = 20_000
+    feed = Feed(SOURCE, camera.connect, limits=FeedLimits(group_bytes=room, linger=0.1))
+    first = feed.view(gate.require())
     session = await camera.session()
-    session.send(GROUP)
-    assert feed._group_bytes <= 2000 or len(feed._group) < GROUP
+    session.send(1)
+    assert pictures(await drain(feed.view(gate.require()))) == 1
+    large = coded(Codec.H264)[:1] * 200
+    for count in range(2, 200):
+        session.on_unit(
+            AccessUnit(
+                SOURCE,
+                session.epoch,
+                session.session,
+                count,
+                time.monotonic(),
+                Codec.H264,
+                False,
+                large[0],
+            )
+        )
+        assert sum(len(chunk) for chunk, _ in feed._group) <= room
+    newcomer = feed.view(gate.require())
+    assert await drain(newcomer, 0.05) == b""
+    session.sequence = GROUP
+    session.send(3)
+    assert pictures(await drain(newcomer)) == 3
+    first.close()
     await feed.close()

@@ -314,6 +314,9 @@ class Feed:
         self._group_bytes += len(chunk)
         if self._group_bytes <= self._limits.group_bytes:
             self._group.append((chunk, unit.keyframe))
+        else:
+            # Half a group is worth nothing: newcomers wait for the next one.
+            self._group = []
         for viewer in self._viewers:
             viewer.push(chunk, keyframe=unit.keyframe)
         if self.state is not FeedState.LIVE:
