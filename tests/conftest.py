@@ -46,6 +46,32 @@ pytest_socket.socket_allow_hosts = _allow_loopback
 pytest_socket.disable_socket = _leave_sockets_on
 
 
+# Test files that use the same addresses, so that they stay in one process.
+SHARED_ADDRESSES = {
+    "house": "small homes",
+    "cloud": "small homes",
+    "miio": "small homes",
+    "home": "small homes",
+    "display": "displays",
+}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say which tests may not run beside each other in several processes."""
+    for item in items:
+        folder, name = item.path.parent.name, item.path.stem
+        if folder == "tests":
+            group = name
+        elif folder == "simulator":
+            group = SHARED_ADDRESSES.get(name.split("_")[1], "cameras")
+        elif folder in {"cloud", "device"}:
+            group = "clients"
+        else:
+            group = folder
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """On the CI machine everything can be had, so there a skipped test is a failure."""
@@ -59,6 +85,12 @@ def _custom_integrations(request: pytest.FixtureRequest) -> None:
     """Let Home Assistant find this integration wherever a test uses `hass`."""
     if "hass" in request.fixturenames:
         request.getfixturevalue("enable_custom_integrations")
+
+
+@pytest.fixture
+def hass_config_dir(hass_tmp_config_dir: str) -> str:
+    """Give each test a folder of its own, so that nothing stored outlives it."""
+    return hass_tmp_config_dir
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+import os
 from typing import Any
 
 from simulator.camera import CameraSpec, SimCamera
@@ -12,7 +13,8 @@ from simulator.keys import KeyBook
 USERNAME, PASSWORD, REGION = "demo@example.com", "open-sesame", "de"
 OTHER_USERNAME = "other@example.com"
 """Another account, without devices at first."""
-ADDRESSES = "127.0.50"
+# Each of several test processes has a network of its own.
+ADDRESSES = f"127.{os.environ.get('PYTEST_XDIST_WORKER', 'gw0').removeprefix('gw')}.50"
 SIZE = (320, 180)
 
 

@@ -38,3 +38,7 @@ class ApiError(HouseError):
 
 class SetupFailed(HouseError):
     """A config flow did not go where a user would have been led."""
+
+
+class DisplayMissing(SetupFailed):
+    """Everything is there but a display."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from simulator.house import dashboard, setup_home
 from simulator.house.client import HassClient
-from simulator.house.errors import HassFailed, HomeFailed
+from simulator.house.errors import DisplayMissing, HassFailed, HomeFailed
 from simulator.house.hass import INTEGRATION, Hass
 from simulator.house.home_process import Control, HomePlan, HomeProcess
 from simulator.house.watch import signed_in_picture
@@ -85,13 +85,19 @@ class House:
         self._client = await HassClient(self.hass.url).__aenter__()
         await setup_home.wait_running(self._client)
         again = bool(await self._client.entries(INTEGRATION))
-        self._entities = await setup_home.set_up(self._client, self.plan)
+        try:
+            self._entities = await setup_home.set_up(self._client, self.plan)
+        except DisplayMissing as error:
+            # A display on the same machine is connected within milliseconds, so that Home
+            # Assistant's media player sometimes keeps an "unavailable" of the moment before.
+            say(f"{error}: Home Assistant is restarted")
+            await self.restart_hass()
         if again:
             await self._sign_in_again()
-        self.dashboard = await dashboard.save(self._client, self.plan, self._entities)
+        self.dashboard = await dashboard.save(self.client, self.plan, self.entities)
         say(
-            f"{'found as it was' if again else 'set up by the config flows'}: {len(self._entities.cameras)} cameras,"
-            f" {len(self._entities.displays)} displays, dashboard"
+            f"{'found as it was' if again else 'set up by the config flows'}: {len(self.entities.cameras)} cameras,"
+            f" {len(self.entities.displays)} displays, dashboard"
         )
 
     async def _sign_in_again(self) -> None:
@@ -125,11 +131,18 @@ class House:
     async def restart_hass(self) -> float:
         """Restart Home Assistant, sign in again; return the seconds until all was there."""
         began = self._progress.seconds
-        await self._close_client()
-        await self.hass.restart()
-        self._client = await HassClient(self.hass.url).__aenter__()
-        await setup_home.wait_running(self._client)
-        self._entities = await setup_home.wait_entities(self._client, self.plan)
+        for remaining in (1, 0):
+            await self._close_client()
+            await self.hass.restart()
+            self._client = await HassClient(self.hass.url).__aenter__()
+            await setup_home.wait_running(self._client)
+            try:
+                self._entities = await setup_home.wait_entities(self._client, self.plan)
+                break
+            except DisplayMissing as error:
+                if not remaining:
+                    raise
+                self._progress.say(f"{error}: Home Assistant is restarted")
         return self._progress.seconds - began
 
     async def watch(self) -> None:

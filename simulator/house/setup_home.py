@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import time
 from typing import TYPE_CHECKING
 
-from simulator.house.errors import ApiError, SetupFailed
+from simulator.house.errors import ApiError, DisplayMissing, SetupFailed
 from simulator.house.hass import INTEGRATION
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 START_TIMEOUT = 60.0
 """Seconds until Home Assistant must be running, and until all entities must be there."""
+DISPLAY_TIMEOUT = 10.0
+"""Seconds a display may take; Home Assistant finds and connects one within a second."""
 MAX_STEPS = 8
 
 
@@ -124,13 +126,19 @@ async def _run(
 
 
 async def wait_entities(client: HassClient, plan: HomePlan) -> Entities:
-    """Wait until every camera, the switch and every display is there and available."""
-    deadline = time.monotonic() + START_TIMEOUT
+    """Wait until every camera, the switch and every display is there and available.
+
+    Raises :class:`SetupFailed`, and its kind :class:`DisplayMissing` when only a display is.
+    """
+    began = time.monotonic()
+    deadline = began + START_TIMEOUT
     missing = "nothing was looked for"
     while time.monotonic() < deadline:
         found = await _find(client, plan)
         if isinstance(found, Entities):
             return found
+        if found.startswith("display") and time.monotonic() > began + DISPLAY_TIMEOUT:
+            raise DisplayMissing(f"after {DISPLAY_TIMEOUT:.0f} s there is still no {found}")
         missing = found
         await asyncio.sleep(0.25)
     raise SetupFailed(f"after {START_TIMEOUT:.0f} s there is still no {missing}")
