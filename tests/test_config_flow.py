@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from homeassistant.config_entries import SOURCE_USER
+from homeassistant.config_entries import SOURCE_USER, ConfigSubentry
 from homeassistant.const import (
     CONF_HOST,
     CONF_NAME,
@@ -17,6 +18,8 @@ from homeassistant.data_entry_flow import FlowResultType
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 import pytest
 
+from custom_components.mi_camera import sign_in
+from custom_components.mi_camera.cloud import CloudApiError, CloudError, SessionExpired
 from custom_components.mi_camera.const import DOMAIN, SUBENTRY_ACCOUNT, SUBENTRY_CAMERA
 from custom_components.mi_camera.flow_forms import CONF_CAMERAS
 from simulator.camera import SimCamera
@@ -364,3 +367,72 @@ async def test_damaged_subentries_are_reported_and_the_rest_works(
     assert "a stored camera has no valid token" in caplog.text
     assert hass.states.get("camera.porch").state == "idle"
     await hass.config_entries.async_remove(entry.entry_id)
+
+
+async def test_a_camera_added_by_hand_while_its_account_is_being_added(
+    hass: HomeAssistant, entry: MiCameraConfigEntry, home: Home, third: SimCamera
+) -> None:
+    home.cloud.add_device(OTHER_USERNAME, CloudDevice.camera(third.spec, third.miio.methods))
+    result = await begin_subentry(hass, entry, SUBENTRY_ACCOUNT)
+    result = await answer_subentry(hass, result, OTHER)
+    assert result["step_id"] == "cameras"
+    data = {
+        "did": str(third.spec.did),
+        "name": "Third",
+        "model": third.spec.model,
+        "host": third.spec.address,
+        "token": third.spec.token.hex(),
+    }
+    hass.config_entries.async_add_subentry(
+        entry,
+        ConfigSubentry(
+            data=MappingProxyType(data),
+            subentry_type=SUBENTRY_CAMERA,
+            title="Third",
+            unique_id=data["did"],
+        ),
+    )
+    await settle(hass)
+    result = await answer_subentry(hass, result, {CONF_CAMERAS: [data["did"]]})
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert hass.states.get("camera.third").state == "idle"
+
+
+@pytest.mark.parametrize(
+    ("error", "key"),
+    [(SessionExpired(), "session_expired"), (CloudApiError(-8, "bad data"), "cloud_error")],
+)
+def test_other_cloud_errors_have_their_texts(
+    error: CloudError, key: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert sign_in.form_key(error) == key
+    assert ("answered with an error" in caplog.text) is (key == "cloud_error")
+
+
+async def test_cameras_without_what_the_local_network_needs_are_not_offered(
+    ready: HomeAssistant, home: Home
+) -> None:
+    home.devices[0].address = ""
+    home.cloud.add_device(
+        USERNAME,
+        CloudDevice(did="blt.3.abc", model="a.camera.b", name="Odd", mac="", token=b"0" * 16),
+    )
+    result = await begin(ready, "account")
+    result = await answer(ready, result, LOGIN)
+    (field,) = result["data_schema"].schema
+    assert field.default() == [str(home.cameras[1].spec.did)]
+
+
+async def test_no_socket_to_ask_a_camera_with(
+    ready: HomeAssistant, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(_self: object) -> None:
+        raise OSError("no more sockets")
+
+    monkeypatch.setattr(sign_in.MiioEndpoint, "open", fail)
+    camera = home.cameras[0].spec
+    result = await begin(ready, "camera")
+    result = await answer(
+        ready, result, {CONF_HOST: camera.address, CONF_TOKEN: camera.token.hex()}
+    )
+    assert result["errors"] == {"base": "cannot_connect_camera"}

@@ -238,7 +238,7 @@ def form_errors() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     of_cloud: set[str] = set()
     for name, function in functions(TREES["sign_in.py"]).items():
-        if name == "_key":
+        if name == "form_key":
             of_cloud = {
                 str(text_of(node.value))
                 for node in ast.walk(function)

@@ -62,7 +62,7 @@ async def async_sign_in(
         session = await account.login(username, password)
         devices = await account.devices()
     except CloudError as err:
-        raise FormError(_key(err)) from err
+        raise FormError(form_key(err)) from err
     return SignedIn(
         AccountConfig(region, session), tuple(device for device in devices if device.is_camera)
     )
@@ -77,10 +77,11 @@ async def async_list_cameras(account: XiaomiAccount) -> tuple[CloudDevice, ...]:
     try:
         return tuple(device for device in await account.devices() if device.is_camera)
     except CloudError as err:
-        raise FormError(_key(err)) from err
+        raise FormError(form_key(err)) from err
 
 
-def _key(err: CloudError) -> str:
+def form_key(err: CloudError) -> str:
+    """Return the translation key of what to tell the user about an error of the cloud."""
     match err:
         case InvalidCredentials():
             return "invalid_auth"
