@@ -7,6 +7,7 @@ import base64
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 import json
+import os
 from pathlib import Path
 import shutil
 import tempfile
@@ -91,7 +92,12 @@ class Shown:
 
 
 def find_chromium() -> str | None:
-    """Return the path of a Chromium on this machine, None when there is none."""
+    """Return the path of a Chromium on this machine, None when there is none.
+
+    $MI_CAMERA_CHROMIUM goes first, then PATH, then what Playwright has installed.
+    """
+    if chosen := os.environ.get("MI_CAMERA_CHROMIUM"):
+        return chosen
     for name in PROGRAMS:
         if path := shutil.which(name):
             return path

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from playwright.async_api import Error as PlaywrightError
 
-from simulator.house import dashboard
+from simulator.house import dashboard, logs
 from simulator.house.pictures import now_ms
 
 if TYPE_CHECKING:
@@ -15,9 +15,8 @@ if TYPE_CHECKING:
 
     from simulator.house.browser import Browser, Shown
     from simulator.house.casts import DisplayWatch
-    from simulator.house.client import HassClient
+    from simulator.house.findings import Findings
     from simulator.house.house import House
-    from simulator.house.judge import Judge
 
 PLAYERS = 60.0
 """Seconds until every camera of the dashboard must be on the screen."""
@@ -25,35 +24,27 @@ DARKENS = 2.0
 """Seconds until the dashboard must be dark."""
 PLAY = 3.0
 """Seconds to let them play on."""
+SWITCHES = 5.0
+"""Seconds until the switch must have followed a click."""
 STALL = 15.0
 """Seconds a player may fill its buffer after its first picture: two segments and a little."""
-DISPLAY = 45.0
-
-
-class Requirements(Protocol):
-    """Who collects what does not hold."""
-
-    @property
-    def judge(self) -> Judge:
-        """The judgement on pictures."""
-
-    def expect(self, holds: bool, what: str) -> bool:
-        """Note a requirement that does not hold."""
+DISPLAY = 20.0
+"""Seconds until a display must show a camera."""
 
 
 class BrowserCheck:
     """Looks at the dashboard as a person would, and clicks what is there."""
 
-    def __init__(self, check: Requirements, browser: Browser) -> None:
-        """Report to ``check``."""
-        self._check = check
+    def __init__(self, findings: Findings, browser: Browser) -> None:
+        """Report to ``findings``."""
+        self._found = findings
         self._browser = browser
 
     async def _try(self, what: str, step: asyncio.Future[None] | asyncio.Task[None]) -> bool:
         try:
             await step
         except PlaywrightError as error:
-            return self._check.expect(False, f"browser, {what}: {error.message.splitlines()[0]}")
+            return self._found.expect(False, f"browser, {what}: {error.message.splitlines()[0]}")
         return True
 
     async def live(self, cameras: Mapping[int, str], screenshot: str = "live") -> None:
@@ -73,7 +64,7 @@ class BrowserCheck:
             standing = {did for did in cameras if after.get(did, 0) <= before.get(did, 1 << 32)}
         await self._browser.screenshot(screenshot)
         for did in standing:
-            self._check.expect(False, f"browser: {cameras[did]} does not play")
+            self._found.expect(False, f"browser: {cameras[did]} does not play")
 
     def _judge(self, shown: list[Shown], cameras: Mapping[int, str]) -> dict[int, int]:
         """Judge the videos; return the frame counters by did."""
@@ -83,7 +74,7 @@ class BrowserCheck:
             did = dids.get(one.entity_id or "")
             if did is None or one.picture is None:
                 continue
-            self._check.judge.take(one.picture, did)
+            self._found.judge.take(one.picture, did)
             if one.picture.tag is not None:
                 counters[did] = one.picture.tag.counter
         return counters
@@ -99,21 +90,21 @@ class BrowserCheck:
         after = await self._browser.look()
         frozen = [one for one in after if one.picture is not None and one.picture.tag is not None]
         names = ", ".join(str(one.entity_id) for one in frozen)
-        self._check.expect(not frozen, f"browser: a picture is left on the screen: {names}")
+        self._found.expect(not frozen, f"browser: a picture is left on the screen: {names}")
         moved = sum(one.position for one in after) - sum(one.position for one in before)
-        self._check.expect(moved <= 0, "browser: a video plays on after the kill")
+        self._found.expect(moved <= 0, "browser: a video plays on after the kill")
 
-    async def switch_on(self, client: HassClient) -> None:
+    async def switch_on(self, house: House) -> bool:
         """Open the dashboard, which is dark, and allow pictures by a click on the tile."""
-        ok = await self._try("switch", asyncio.ensure_future(self._switch_on()))
-        if not ok:
-            await client.call("mi_camera.enable_all")
+        return await self._try("switch", asyncio.ensure_future(self._switch_on(house)))
 
-    async def _switch_on(self) -> None:
+    async def _switch_on(self, house: House) -> None:
         await self._browser.open(f"/{dashboard.URL_PATH}/live")
         await asyncio.sleep(1.0)
         await self._browser.screenshot("dark-after-restart")
         await self._browser.toggle(dashboard.SWITCH_LABEL)
+        on = await house.client.wait_state(house.entities.switch, "on", SWITCHES)
+        self._found.expect(on, "browser: a click on the tile allows pictures again")
 
     async def off_and_on(self, house: House) -> None:
         """Click the switch off: all pictures go. Click it on: all come back."""
@@ -122,19 +113,19 @@ class BrowserCheck:
     async def _off_and_on(self, house: House) -> None:
         client, switch = house.client, house.entities.switch
         await self._browser.toggle(dashboard.SWITCH_LABEL)
-        off = await _wait_state(client, switch, "off")
-        self._check.judge.killed(now_ms())
-        self._check.expect(off, "browser: a click on the tile switches everything off")
+        off = await client.wait_state(switch, "off", SWITCHES)
+        self._found.judge.killed(now_ms())
+        self._found.expect(off, "browser: a click on the tile switches everything off")
         await self._dark("dark-by-click")
-        self._check.judge.allowed(now_ms())
+        self._found.judge.allowed(now_ms())
         await self._browser.toggle(dashboard.SWITCH_LABEL)
-        on = await _wait_state(client, switch, "on")
-        self._check.expect(on, "browser: a second click switches everything on")
+        on = await client.wait_state(switch, "on", SWITCHES)
+        self._found.expect(on, "browser: a second click switches everything on")
         count = len(house.entities.cameras)
         # The frontend goes on with stills where a video was cut off, until it is opened anew.
         shown = await self._browser.wait_players(count, PLAYERS, video=False)
         again = self._judge(shown, house.entities.cameras)
-        self._check.expect(len(again) == count, "browser: pictures come back by themselves")
+        self._found.expect(len(again) == count, "browser: pictures come back by themselves")
 
     async def cast(self, display: DisplayWatch, house: House) -> None:
         """Press a camera's cast button: the display shows it."""
@@ -143,18 +134,13 @@ class BrowserCheck:
     async def _cast(self, display: DisplayWatch, house: House) -> None:
         index = 1 if len(house.entities.cameras) > 1 else 0
         did = list(house.entities.cameras)[index]
-        began = now_ms()
         display.expect(did)
+        log, began = house.hass.log_size(), now_ms()
         await self._browser.press(f"{dashboard.CAST_LABEL} {display.name}", index)
         picture = await display.wait_camera(did, began, DISPLAY)
-        self._check.expect(picture is not None, "browser: the cast button puts a camera on show")
+        if picture is None and logs.cast_connection_broke(house.hass.log, log):
+            await self._browser.press(f"{dashboard.CAST_LABEL} {display.name}", index)
+            picture = await display.wait_camera(did, began, DISPLAY)
+        self._found.expect(picture is not None, "browser: the cast button puts a camera on show")
         await asyncio.sleep(PLAY)
         await self._browser.screenshot("casting")
-
-
-async def _wait_state(client: HassClient, entity_id: str, state: str) -> bool:
-    for _ in range(50):
-        if (await client.states())[entity_id]["state"] == state:
-            return True
-        await asyncio.sleep(0.1)
-    return False

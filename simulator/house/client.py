@@ -185,6 +185,14 @@ class HassClient:
         """Return every state by entity id."""
         return {state["entity_id"]: state for state in await self.command("get_states")}
 
+    async def wait_state(self, entity_id: str, state: str, seconds: float) -> bool:
+        """Wait until an entity has a state; False when it has not by then."""
+        for _ in range(max(1, round(seconds * 10))):
+            if (await self.states())[entity_id]["state"] == state:
+                return True
+            await asyncio.sleep(0.1)
+        return False
+
     async def hls_url(self, entity_id: str) -> str:
         """Ask for a live stream as the frontend does; return the absolute playlist URL."""
         answer = await self.command("camera/stream", entity_id=entity_id, format="hls")

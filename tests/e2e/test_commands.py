@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.peers import programs
+from simulator.house.browser import find_chromium
 
 ROOT = Path(__file__).parents[2]
 
@@ -40,7 +40,7 @@ def run(*arguments: str, seconds: float) -> tuple[int, dict[str, Any]]:
 
 
 def test_the_demo_does_the_main_job() -> None:
-    if programs.chromium() is None:
+    if find_chromium() is None:
         pytest.skip("no Chromium")
     status, result = run("demo", "--check", seconds=420)
     assert status == 0

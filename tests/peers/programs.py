@@ -36,16 +36,6 @@ def go2rtc() -> Path | None:
     return _program("MI_CAMERA_GO2RTC", "go2rtc", cached=_GO2RTC)
 
 
-def chromium() -> Path | None:
-    """Return a Chromium or Chrome: $MI_CAMERA_CHROMIUM or PATH."""
-    return _program("MI_CAMERA_CHROMIUM", "chromium", "chromium-browser", "google-chrome")
-
-
-def ffmpeg() -> Path | None:
-    """Return ffmpeg: $MI_CAMERA_FFMPEG or PATH."""
-    return _program("MI_CAMERA_FFMPEG", "ffmpeg")
-
-
 def required(program: Path | None, name: str) -> Path:
     """Return the program's path, or skip the test saying what is missing."""
     if program is None:

@@ -57,7 +57,6 @@ def _spec(address: str, **changes: Any) -> CameraSpec:
 @asynccontextmanager
 async def _camera(spec: CameraSpec) -> AsyncIterator[SimCamera]:
     camera = SimCamera(spec, KeyBook())
-    camera.miss.chatter = 0  # go2rtc does not drain channel 0 and gives up after ten notices
     await camera.start()
     try:
         yield camera

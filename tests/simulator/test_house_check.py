@@ -60,7 +60,7 @@ async def test_nothing_wrong(check: Check) -> None:
 async def test_a_forbidden_picture_fails_the_check(
     check: Check, did: int, age: float, count: str
 ) -> None:
-    check.judge.take(picture(did, age=age), 7)
+    check.findings.judge.take(picture(did, age=age), 7)
     result = await check.run()
     assert result["ok"] is False
     assert result[count] == 1
@@ -68,20 +68,20 @@ async def test_a_forbidden_picture_fails_the_check(
 
 
 async def test_a_picture_in_the_dark_fails_the_check(check: Check) -> None:
-    check.judge.killed(now_ms() - 1000)
-    check.judge.take(picture(7), 7)
+    check.findings.judge.killed(now_ms() - 1000)
+    check.findings.judge.take(picture(7), 7)
     result = await check.run()
     assert result["ok"] is False
     assert result["failed"] == ["1 pictures after the kill"]
 
 
 async def test_bytes_after_the_kill_fail_the_check(check: Check) -> None:
-    check.result["bytes_after_kill"] = 1
+    check.findings.bytes_after_kill = 1
     assert (await check.run())["ok"] is False
 
 
 async def test_unreadable_pictures_fail_the_check(check: Check) -> None:
-    check.judge.take(Picture("hls", None, now_ms(), now_ms()), 7)
+    check.findings.judge.take(Picture("hls", None, now_ms(), now_ms()), 7)
     result = await check.run()
     assert result["failed"] == ["1 pictures without a readable tag"]
 

@@ -198,3 +198,20 @@ def test_arguments_that_make_no_sense(
         command_line.main(arguments)
     assert ended.value.code == 2
     assert "usage:" in capsys.readouterr().err
+
+
+def test_a_connection_that_pychromecast_has_spoilt(tmp_path: Path) -> None:
+    path = tmp_path / "hass.log"
+    path.write_text(LOG)
+    size = path.stat().st_size
+    assert not logs.cast_connection_broke(path, 0)
+    path.write_text(
+        LOG
+        + "2026-11-24 05:00:05.000 WARNING (Thread-5) [pychromecast.socket_client]"
+        + " [(127.0.0.21):8009] Error writing to socket: [Errno 32] Broken pipe\n"
+        + "2026-11-24 05:00:05.001 ERROR (Thread-5) [pychromecast.socket_client] Unhandled\n"
+        + "Traceback (most recent call last):\n"
+        + "pychromecast.error.NotConnected: Chromecast 127.0.0.21:8009 is connecting...\n"
+    )
+    assert logs.cast_connection_broke(path, size)
+    assert logs.errors(path) == []
