@@ -1,0 +1,43 @@
+"""Which records of a log are part of a good run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from simulator.house import logs
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LINE = "2026-11-24 07:00:00.000 {level} (MainThread) [{logger}] {message}\n"
+TRACEBACK = "Traceback (most recent call last):\n  File x\nOSError: no\n"
+
+
+@pytest.mark.parametrize(
+    ("level", "logger", "message", "bad"),
+    [
+        ("ERROR", "haffmpeg.core", "FFmpeg fails [Errno 2] No such file or directory: 'ffmpeg'", 0),
+        ("ERROR", "haffmpeg.core", "FFmpeg fails [Errno 12] Cannot allocate memory", 1),
+        ("ERROR", "homeassistant.setup", "Setup failed for 'infrared': no", 0),
+        ("ERROR", "homeassistant.setup", "Setup failed for custom integration 'mi_camera': no", 1),
+        ("ERROR", "custom_components.mi_camera", "anything", 1),
+        ("WARNING", "custom_components.mi_camera", "anything", 0),
+    ],
+)
+def test_what_is_expected_is_told_from_what_is_not(
+    tmp_path: Path, level: str, logger: str, message: str, bad: int
+) -> None:
+    path = tmp_path / "hass.log"
+    path.write_text(LINE.format(level=level, logger=logger, message=message))
+    assert len(logs.errors(path)) == bad
+
+
+def test_a_traceback_is_bad_at_any_level_and_missing_ffmpeg_may_have_one(tmp_path: Path) -> None:
+    path = tmp_path / "hass.log"
+    path.write_text(LINE.format(level="INFO", logger="x", message="hm") + TRACEBACK)
+    assert len(logs.errors(path)) == 1
+    message = "FFmpeg fails [Errno 2] No such file or directory: 'ffmpeg'"
+    path.write_text(LINE.format(level="ERROR", logger="haffmpeg.core", message=message) + TRACEBACK)
+    assert logs.errors(path) == []
