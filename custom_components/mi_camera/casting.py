@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from enum import StrEnum
-import secrets
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from homeassistant.components.media_player import (
     ATTR_MEDIA_CONTENT_ID,
@@ -16,11 +13,9 @@ from homeassistant.components.media_player import (
     DOMAIN as MEDIA_PLAYER_DOMAIN,
     SERVICE_PLAY_MEDIA,
     MediaPlayerEntityFeature,
-    MediaPlayerState,
 )
 from homeassistant.const import (
     ATTR_ENTITY_ID,
-    ATTR_FRIENDLY_NAME,
     ATTR_SUPPORTED_FEATURES,
     EVENT_STATE_CHANGED,
     SERVICE_MEDIA_STOP,
@@ -33,6 +28,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.event import async_call_later
 from homeassistant.helpers.network import NoURLAvailableError, get_url
 
+from .cast_session import CastSession, EndReason, player_name, plays, shows
 from .const import DOMAIN, LOGGER
 from .exceptions import MiCameraError, MiCameraInputError
 from .live_stream import async_detach, async_end_in_background, async_open_hls
@@ -40,7 +36,6 @@ from .live_stream import async_detach, async_end_in_background, async_open_hls
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from homeassistant.components.stream import Stream
     from homeassistant.core import Context
 
     from .coordinator import CameraCoordinator
@@ -54,47 +49,6 @@ MAX_SESSIONS = 32
 # Tokens of the past are remembered so that a player that was out of reach when pictures
 # were switched off is stopped as soon as it shows up with one.
 DEAD_TOKENS = 512
-SHOWING = {MediaPlayerState.PLAYING, MediaPlayerState.BUFFERING, MediaPlayerState.PAUSED}
-
-
-class EndReason(StrEnum):
-    """Why a cast session ended."""
-
-    STOPPED = "stopped"
-    DURATION = "duration"
-    SWITCHED_OFF = "switched_off"
-    CAMERA_GONE = "camera_gone"
-    STALE = "stale"
-    REPLACED = "replaced"
-    FAILED = "failed"
-
-
-@dataclass(slots=True, eq=False)
-class CastSession:
-    """One camera on one player. Address and token are secrets of this session."""
-
-    coordinator: CameraCoordinator
-    camera: str
-    player: str
-    permit: Permit
-    source: str = field(repr=False)
-    stream: Stream = field(repr=False)
-    token: str = field(repr=False)
-    session_id: str = field(default_factory=lambda: secrets.token_hex(8))
-    started: datetime = field(default_factory=lambda: datetime.now(UTC))
-    ends: datetime | None = None
-    changed: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
-    undo: list[Callable[[], None]] = field(default_factory=list, repr=False)
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return what an action answers about this session."""
-        return {
-            "session_id": self.session_id,
-            "camera": self.camera,
-            "media_player": self.player,
-            "started": self.started.isoformat(),
-            "ends": self.ends.isoformat() if self.ends else None,
-        }
 
 
 class CastSessions:
@@ -174,7 +128,7 @@ class CastSessions:
         if state is None:
             raise MiCameraInputError("player_unknown", player=player)
         if state.state in {STATE_UNAVAILABLE, STATE_UNKNOWN}:
-            raise MiCameraError("player_unavailable", player=_name(state))
+            raise MiCameraError("player_unavailable", player=player_name(state))
         return state
 
     async def _async_cast_one(
@@ -209,7 +163,7 @@ class CastSessions:
                 raise MiCameraInputError("pictures_off") from err
             state = self._hass.states.get(player)
             raise MiCameraError(
-                "cast_not_playing", player=_name(state) if state else player
+                "cast_not_playing", player=player_name(state) if state else player
             ) from err
         except BaseException:
             await self.async_end(session, EndReason.FAILED)
@@ -227,7 +181,7 @@ class CastSessions:
 
         @callback
         def player_changed(event: Event[EventStateChangedData]) -> None:
-            if _plays(event.data["new_state"], session.token):
+            if plays(event.data["new_state"], session.token):
                 session.changed.set()
 
         session.undo.append(
@@ -248,7 +202,7 @@ class CastSessions:
             blocking=True,
             context=context,
         )
-        if not _plays(self._hass.states.get(session.player), session.token):
+        if not plays(self._hass.states.get(session.player), session.token):
             await session.changed.wait()
         if session.session_id not in self._sessions:
             raise MiCameraError("cast_not_playing", player=session.player)
@@ -259,7 +213,7 @@ class CastSessions:
 
         @callback
         def player_changed(event: Event[EventStateChangedData]) -> None:
-            if not _shows(event.data["new_state"], {session.token}):
+            if not shows(event.data["new_state"], {session.token}):
                 self._end_soon(session, EndReason.REPLACED)
 
         @callback
@@ -364,7 +318,7 @@ class CastSessions:
         players = [
             state.entity_id
             for state in self._hass.states.async_all(MEDIA_PLAYER_DOMAIN)
-            if _shows(state, dead)
+            if shows(state, dead)
         ]
         await asyncio.gather(*(self._async_stop_player(player, dead) for player in players))
 
@@ -383,7 +337,7 @@ class CastSessions:
         if any(one.player == event.data["entity_id"] for one in self._sessions.values()):
             # It is changing over to a session that looks after itself.
             return
-        if _shows(state, dead):
+        if shows(state, dead):
             assert state is not None
             self._hub.entry.async_create_background_task(
                 self._hass,
@@ -394,7 +348,7 @@ class CastSessions:
     async def _async_stop_player(self, player: str, tokens: Collection[str]) -> None:
         """Stop a player, unless it shows something that is not one of `tokens`."""
         state = self._hass.states.get(player)
-        if player in self._stopping or not _shows(state, tokens):
+        if player in self._stopping or not shows(state, tokens):
             return
         assert state is not None
         features = state.attributes.get(ATTR_SUPPORTED_FEATURES, 0)
@@ -416,20 +370,3 @@ class CastSessions:
 def _require(permit: Permit) -> None:
     if not permit.valid:
         raise MiCameraInputError("pictures_off")
-
-
-def _name(state: State) -> str:
-    name = state.attributes.get(ATTR_FRIENDLY_NAME)
-    return name if isinstance(name, str) else state.entity_id
-
-
-def _shows(state: State | None, tokens: Collection[str]) -> bool:
-    """Whether a player has one of our addresses on its screen, frozen or not."""
-    if state is None or state.state not in SHOWING:
-        return False
-    content = state.attributes.get(ATTR_MEDIA_CONTENT_ID)
-    return isinstance(content, str) and any(f"/{token}/" in content for token in tokens)
-
-
-def _plays(state: State | None, token: str) -> bool:
-    return state is not None and state.state == MediaPlayerState.PLAYING and _shows(state, {token})

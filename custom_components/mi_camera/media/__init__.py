@@ -1,7 +1,8 @@
 """From access units to viewers: feeds, MPEG-TS, the loopback relay and stills."""
 
 from .access_unit import AccessUnit, Source
-from .feed import Feed, FeedLimits, FeedState
+from .feed import Feed
+from .feed_limits import FeedLimits, FeedState
 from .relay import Relay, RelayStats
 from .stills import Still, StillMaker
 from .upstream import Connect, KeySource, MissUpstream, Trouble, Upstream, UpstreamError
