@@ -22,6 +22,9 @@ MAX_UNSENT = 1 << 20
 SILENCE = 4
 """Ping intervals without a word until a sender counts as gone."""
 HANDSHAKE_TIMEOUT = 5.0
+REACTION = 0.02
+"""Seconds a display thinks about a message. Real ones on a network need that and more, and
+PyChromecast damages its own TLS connection when answers come while it is still writing."""
 SHUTDOWN_TIMEOUT = 0.5
 
 
@@ -98,13 +101,16 @@ class CastServer:
         task.add_done_callback(self._tasks.discard)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        loop = asyncio.get_running_loop()
         connection = Connection(writer)
         self._receiver.opened(connection)
         pinging = asyncio.create_task(self._ping(connection), name="CastServer.ping")
         try:
             while True:
                 message = await read_message(reader)
-                connection.heard = asyncio.get_running_loop().time()
+                if loop.time() - connection.heard > REACTION:
+                    await asyncio.sleep(REACTION)
+                connection.heard = loop.time()
                 self._receiver.received(connection, message)
         except WireError, asyncio.IncompleteReadError, OSError:
             pass  # gone, or not worth talking to: either way only this connection ends
