@@ -25,17 +25,15 @@ STOP_AGAIN_AFTER = (1.0, 35.0)
 
 
 @callback
-def async_detach(stream: Stream) -> str | None:
-    """Make every address of `stream` dead, synchronously; returns its old token.
+def async_detach(stream: Stream) -> None:
+    """Make every address of `stream` dead, synchronously.
 
     The segments kept for viewers go as well, and requests that wait for the next one
     are woken to find nothing.
     """
-    token = stream.access_token
     stream.access_token = None
     for output in tuple(stream.outputs().values()):
         output.cleanup()
-    return token
 
 
 async def async_end(stream: Stream) -> None:
