@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from simulator.camera.spec import AUDIO_CODECS
 from simulator.cloud.server import REGIONS
 from simulator.description import CLOUD_PORT, CONTROL_PORT, DescriptionError, HomeSpec
 from simulator.display.models import MODELS
@@ -47,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     camera.add_argument("--token", default="6b69746368656e2d746f6b656e2d3031", help="32 hex digits")
     camera.add_argument("--transport", choices=("udp", "tcp"), default="udp")
     camera.add_argument("--codec", choices=("h264", "h265"), default="h264")
-    camera.add_argument("--audio", choices=("pcma", "opus"), default="pcma")
+    camera.add_argument("--audio", choices=AUDIO_CODECS, default="pcma")
     camera.add_argument("--lenses", type=int, choices=(1, 2), default=1)
     camera.add_argument("--fps", type=int, default=15)
     camera.add_argument("--viewers", type=int, default=2, help="sessions it takes")

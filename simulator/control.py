@@ -2,11 +2,16 @@
 
     GET  /state                              counters of everything
     GET  /displays/{name}/frames?since=N     frames a display has presented
+    GET  /cameras/{did}/speaker              what was said there of late: seconds, RMS, pitch
     POST /cameras/{did}/reboot               {"downtime": seconds}, may be left out
     POST /cameras/{did}/power                {"on": bool}: the lens awake or asleep
     POST /cameras/{did}/silent               {"on": bool}: off the network
     POST /cameras/{did}/garbage              {"on": bool}: sends rubbish only
-    POST /cameras/{did}/network              {"loss", "duplicate": share, "delay": seconds}
+    POST /cameras/{did}/network              {"loss", "duplicate": share, "delay": seconds,
+                                              "foreign": per second, "silent": bool}
+    POST /cameras/{did}/quirks               {name: value}, names as in `Quirks`
+    POST /cameras/{did}/speaker              {"busy": bool}: refuse whoever wants to speak
+    POST /cameras/{did}/wake                 a battery camera: somebody rang
     POST /cameras/{did}/swap                 {"with": did}: exchange addresses, as DHCP may
     POST /cloud                              {"down": bool, "how": "refused" or "unavailable"}
 
@@ -15,10 +20,12 @@ Errors are {"error": text} with status 400, 404 or 503.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
+import numpy as np
 
 from simulator.cloud import Outage
 
@@ -26,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from aiohttp.typedefs import Handler
+    from numpy.typing import NDArray
 
     from simulator.camera import SimCamera
     from simulator.cloud import SimCloud
@@ -34,6 +42,26 @@ if TYPE_CHECKING:
 MAX_BODY: Final = 4096
 MAX_DOWNTIME: Final = 60.0
 MAX_DELAY: Final = 10.0
+MAX_RATE: Final = 100.0
+_JUDGED_SECONDS: Final = 5
+_QUIRK_FLAGS: Final = frozenset(
+    {
+        "both_ready",
+        "ready_address",
+        "timestamps_in_seconds",
+        "audio_timestamps_zero",
+    }
+)
+_QUIRK_NUMBERS: Final[dict[str, float]] = {
+    "chatter": MAX_RATE,
+    "timestamp_shift_ms": 1e12,
+    "garbage_payload": 1.0,
+    "lens_flags_missing": 1000,
+    "slot_seconds": 600.0,
+}
+"""The largest value of each."""
+_WHOLE: Final = frozenset({"timestamp_shift_ms", "lens_flags_missing"})
+_SIGNED: Final = frozenset({"timestamp_shift_ms"})
 
 
 class _Refused(Exception):
@@ -68,6 +96,10 @@ class ControlServer:
         app.router.add_post("/cameras/{did}/silent", self._silent)
         app.router.add_post("/cameras/{did}/garbage", self._garbage)
         app.router.add_post("/cameras/{did}/network", self._network)
+        app.router.add_post("/cameras/{did}/quirks", self._quirks)
+        app.router.add_get("/cameras/{did}/speaker", self._heard)
+        app.router.add_post("/cameras/{did}/speaker", self._speaker)
+        app.router.add_post("/cameras/{did}/wake", self._wake)
         app.router.add_post("/cameras/{did}/swap", self._swap)
         app.router.add_post("/cloud", self._cloud)
         self._runner = web.AppRunner(
@@ -108,6 +140,18 @@ class ControlServer:
         if not since.isdecimal() or len(since) > 18:
             raise _Refused(400, "since must be a whole number")
         return web.json_response({"frames": display.frames(int(since))})
+
+    async def _heard(self, request: web.Request) -> web.Response:
+        speaker = self._camera(request).miss.speaker
+        samples, rate = await asyncio.to_thread(speaker.sound)
+        return web.json_response(
+            {
+                "seconds": round(len(samples) / rate, 3),
+                "rms": _rms(samples),
+                "dominant_hz": _dominant_hz(samples, rate),
+                "refused": dict(speaker.refused),
+            }
+        )
 
     # --- what shall happen ---
 
@@ -150,9 +194,45 @@ class ControlServer:
         loss = _number(body, "loss", 1.0, camera.miss.loss)
         duplicate = _number(body, "duplicate", 1.0, camera.miss.duplicate)
         delay = _number(body, "delay", MAX_DELAY, camera.miss.delay)
+        foreign = _number(body, "foreign", MAX_RATE, camera.miss.foreign)
+        if "silent" in body:
+            camera.miio.knobs.silent = camera.miss.silent = _flag(body, "silent")
+        camera.miss.foreign = foreign
         camera.miss.loss = camera.miio.knobs.drop_rate = loss
         camera.miss.duplicate = duplicate
         camera.miss.delay = camera.miio.knobs.latency = delay
+        return web.json_response({})
+
+    async def _quirks(self, request: web.Request) -> web.Response:
+        miss = self._camera(request).miss
+        body = await _body(request)
+        changes: dict[str, object] = {}
+        for name in body:
+            if name in _QUIRK_FLAGS:
+                changes[name] = _flag(body, name)
+            elif name == "picture_size":
+                changes[name] = _size(body[name])
+            elif name in _QUIRK_NUMBERS:
+                high = _QUIRK_NUMBERS[name]
+                low = -high if name in _SIGNED else 0.0
+                value = _number(body, name, high, 0.0, low=low)
+                changes[name] = int(value) if name in _WHOLE else value
+            else:
+                raise _Refused(400, f"{name} is no quirk")
+        for name, wanted in changes.items():
+            setattr(miss, name, wanted)
+        return web.json_response({})
+
+    async def _speaker(self, request: web.Request) -> web.Response:
+        camera = self._camera(request)
+        camera.miss.speaker_busy = _flag(await _body(request), "busy")
+        return web.json_response({})
+
+    async def _wake(self, request: web.Request) -> web.Response:
+        camera = self._camera(request)
+        if not camera.spec.asleep:
+            raise _Refused(400, "this camera never sleeps")
+        camera.wake()
         return web.json_response({})
 
     async def _swap(self, request: web.Request) -> web.Response:
@@ -197,6 +277,10 @@ def _camera_state(camera: SimCamera) -> dict[str, object]:
         "media_bytes_sent": camera.media_bytes_sent,
         "frames_sent": camera.frames_sent,
         "rpc_count": camera.rpc_count,
+        "angle": camera.state.angle,
+        "elevation": camera.state.elevation,
+        "speaker_seconds": round(camera.miss.speaker.seconds, 3),
+        "sleeping": camera.state.sleeping,
     }
 
 
@@ -231,8 +315,36 @@ def _flag(body: Mapping[str, object], name: str) -> bool:
     return value
 
 
-def _number(body: Mapping[str, object], name: str, high: float, default: float) -> float:
+def _number(
+    body: Mapping[str, object], name: str, high: float, default: float, *, low: float = 0.0
+) -> float:
     value = body.get(name, default)
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= high:
-        raise _Refused(400, f"{name} must be a number from 0 to {high:g}")
+    if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
+        raise _Refused(400, f"{name} must be a number from {low:g} to {high:g}")
     return float(value)
+
+
+def _size(value: object) -> tuple[int, int] | None:
+    match value:
+        case None:
+            return None
+        case [int(width), int(height)] if 160 <= width <= 4096 and 90 <= height <= 2304:
+            if width % 2 == height % 2 == 0:
+                return width, height
+    raise _Refused(400, "picture_size must be two even sides, or null")
+
+
+def _rms(samples: NDArray[np.int16]) -> float:
+    """Return the loudness, 0 to 1."""
+    if not len(samples):
+        return 0.0
+    return round(float(np.sqrt(np.mean((samples / 32768) ** 2))), 4)
+
+
+def _dominant_hz(samples: NDArray[np.int16], rate: int) -> float | None:
+    """Return the loudest pitch of the last seconds, None when nothing is heard."""
+    last = samples[-_JUDGED_SECONDS * rate :]
+    if len(last) < rate // 10 or not last.any():
+        return None
+    spectrum = np.abs(np.fft.rfft(last * np.hanning(len(last))))
+    return round(float(np.argmax(spectrum)) * rate / len(last), 1)

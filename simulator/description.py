@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 import ipaddress
 import json
 import re
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Literal, Self
 
-from simulator.camera.spec import CameraSpec
+from simulator.camera.spec import AUDIO_CODECS, CameraSpec
 from simulator.cloud.server import REGIONS
 from simulator.display.models import MODELS
 
@@ -24,11 +24,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
+    from simulator.camera.spec import AudioCodec, MotorForm, SearchKind, Transport, VideoCodec
+
 MAX_SIZE: Final = 1 << 20
 CLOUD_PORT: Final = 8130
 CONTROL_PORT: Final = 8120
 _MAC: Final = re.compile(r"[0-9a-fA-F]{2}(:[0-9a-fA-F]{2}){5}")
 _REQUIRED: Final = object()
+_TRANSPORTS: Final[tuple[Transport, ...]] = ("udp", "tcp")
+_VIDEO_CODECS: Final[tuple[VideoCodec, ...]] = ("h264", "h265")
+_SPEAKERS: Final[tuple[AudioCodec | Literal["auto"], ...]] = ("auto", *AUDIO_CODECS)
+_MOTORS: Final[tuple[MotorForm, ...]] = ("operation", "qcy")
+_SEARCHES: Final[tuple[SearchKind, ...]] = ("any", "broadcast")
 
 
 class DescriptionError(Exception):
@@ -156,16 +163,30 @@ class _Fields:
             raise self.fail(name, "must be a text, not empty")
         return value
 
-    def choice(self, name: str, choices: Iterable[str], default: object = _REQUIRED) -> str:
+    def choice[T: str](self, name: str, choices: Iterable[T], default: object = _REQUIRED) -> T:
         value = self._take(name, default)
-        if value not in (known := tuple(choices)):
-            raise self.fail(name, f"must be one of {', '.join(known)}")
-        return str(value)
+        for known in (all_known := tuple(choices)):
+            if value == known:
+                return known
+        raise self.fail(name, f"must be one of {', '.join(all_known)}")
+
+    def choice_or_none[T: str](self, name: str, choices: Iterable[T], default: T) -> T | None:
+        """Return one of the choices, or None for a null."""
+        if name in self._data and self._data[name] is None:
+            del self._data[name]
+            return None
+        return self.choice(name, choices, default)
 
     def number(self, name: str, low: int, high: int, default: object = _REQUIRED) -> int:
         value = self._take(name, default)
         if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
             raise self.fail(name, f"must be a whole number from {low} to {high}")
+        return value
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        value = self._take(name, default)
+        if not isinstance(value, bool):
+            raise self.fail(name, "must be true or false")
         return value
 
     def seconds(self, name: str, low: float, high: float, default: float) -> float:
@@ -239,9 +260,6 @@ def _camera(fields: _Fields) -> CameraSpec:
     suffix = ":".join(f"{did >> shift & 0xFF:02x}" for shift in (16, 8, 0))
     sizes = fields.sizes("qualities")
     name = fields.text("name")
-    transport = fields.choice("transport", ("udp", "tcp"), "udp")
-    codec = fields.choice("codec", ("h264", "h265"), "h264")
-    audio = fields.choice("audio", ("pcma", "opus"), "pcma")
     camera = CameraSpec(
         did=did,
         model=fields.text("model"),
@@ -250,12 +268,18 @@ def _camera(fields: _Fields) -> CameraSpec:
         address=fields.address("address"),
         mac=fields.matching("mac", _MAC, "a MAC address", f"50:ec:50:{suffix}").lower(),
         token=fields.token("token"),
-        transport="udp" if transport == "udp" else "tcp",
-        codec="h264" if codec == "h264" else "h265",
-        audio="pcma" if audio == "pcma" else "opus",
+        transport=fields.choice("transport", _TRANSPORTS, "udp"),
+        codec=fields.choice("codec", _VIDEO_CODECS, "h264"),
+        audio=fields.choice("audio", AUDIO_CODECS, "pcma"),
+        speaker=fields.choice_or_none("speaker", _SPEAKERS, "auto"),
+        motor=fields.choice_or_none("motor", _MOTORS, "operation"),
+        search=fields.choice("search", _SEARCHES, "any"),
+        asleep=fields.flag("asleep", default=False),
         lenses=fields.number("lenses", 1, 2, 1),
+        interleaves=fields.flag("interleaves", default=True),
         fps=fields.number("fps", 1, 60, 15),
         gop_seconds=fields.seconds("gop_seconds", 0.1, 20.0, 2.0),
+        replay=fields.flag("replay", default=False),
         viewers=fields.number("viewers", 1, 32, 2),
     )
     if sizes is not None:

@@ -1,7 +1,8 @@
-"""Live encoders of the simulated cameras: H.264 and H.265 pictures, A-law and Opus sound."""
+"""Encoders of the simulated cameras: H.264 and H.265 pictures, and sound in five codecs."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 import functools
 from typing import TYPE_CHECKING, Literal, cast
@@ -12,13 +13,15 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+type SoundCodec = Literal["pcma", "pcmu", "pcm", "opus", "aac"]
 type Plane = NDArray[np.uint8]
 type Planes = tuple[Plane, Plane, Plane]
 """Luma (height, width), and the two chroma planes at half that size."""
 
 AUDIO_FRAME_MS = 40
+"""Sound in one frame, AAC excepted."""
 _BITS_PER_PIXEL = 1_500_000 / (1280 * 720 * 15)
-_LOOP_FRAMES = 100  # four seconds of sound, encoded once and repeated
+_LOOP_FRAMES = 100  # four seconds of sound and more, encoded once and repeated
 _BT709 = 1
 _TV_RANGE = 1
 _ENCODERS = {"h264": "libx264", "h265": "libx265"}
@@ -84,9 +87,37 @@ class PictureEncoder:
         return b"".join(bytes(packet) for packet in self.context.encode(frame))
 
 
-def _tune(pitch: float, rate: int) -> NDArray[np.float64]:
-    """Return four seconds of a quiet tone with a slow swell, seamless when repeated."""
-    count = rate * AUDIO_FRAME_MS // 1000 * _LOOP_FRAMES
+@dataclass(frozen=True, slots=True)
+class SoundFormat:
+    """How sound of one codec is coded by a simulated camera."""
+
+    encoder: str
+    """Name of the libavcodec encoder."""
+    sample_format: str
+    rate: int
+    """Samples per second."""
+    channels: int
+    frame_samples: int
+    """Samples per channel in one frame."""
+
+    @property
+    def frame_ms(self) -> int:
+        """Sound in one frame."""
+        return self.frame_samples * 1000 // self.rate
+
+
+FORMATS: dict[SoundCodec, SoundFormat] = {
+    "pcma": SoundFormat("pcm_alaw", "s16", 8000, 1, 320),
+    "pcmu": SoundFormat("pcm_mulaw", "s16", 8000, 1, 320),
+    "pcm": SoundFormat("pcm_s16le", "s16", 8000, 1, 320),
+    "opus": SoundFormat("libopus", "s16", 48000, 2, 1920),
+    "aac": SoundFormat("aac", "fltp", 16000, 1, 1024),
+}
+_ADTS_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
+
+
+def _tune(pitch: float, rate: int, count: int) -> NDArray[np.float64]:
+    """Return `count` samples of a quiet tone with a slow swell, seamless when repeated."""
     time = np.arange(count) / rate
     seconds = count / rate
     pitch = round(pitch * seconds) / seconds
@@ -94,31 +125,53 @@ def _tune(pitch: float, rate: int) -> NDArray[np.float64]:
     return 0.2 * swell * (np.sin(2 * np.pi * pitch * time) + 0.3 * np.sin(4 * np.pi * pitch * time))
 
 
-@functools.lru_cache(maxsize=16)
-def sound(codec: Literal["pcma", "opus"], pitch: float) -> tuple[bytes, ...]:
-    """Return the frames, 40 ms each, of a loop of sound: a tone of `pitch` Hz.
+def adts(frame: bytes, rate: int, channels: int) -> bytes:
+    """Put the seven-byte ADTS header before a raw AAC-LC frame (ISO/IEC 13818-7)."""
+    length = len(frame) + 7
+    head = 0xFFF1 << 40 | 1 << 38  # sync word, MPEG-4, no checksum; AAC-LC
+    head |= _ADTS_RATES.index(rate) << 34 | channels << 30
+    head |= length << 13 | 0x7FF << 2  # buffer fullness: variable rate
+    return head.to_bytes(7) + frame
 
-    ``pcma``: 320 bytes each, 8 kHz. ``opus``: packets of 48 kHz stereo.
+
+@functools.lru_cache(maxsize=16)
+def sound(codec: SoundCodec, pitch: float) -> tuple[bytes, ...]:
+    """Return the frames of a loop of sound: a tone of `pitch` Hz in the codec's `FORMATS`.
+
+    ``pcma`` and ``pcmu``: 320 bytes each. ``pcm``: 640 bytes, little-endian. ``opus``: packets
+    of 48 kHz stereo. ``aac``: ADTS frames of 64 ms.
     """
-    rate = 8000 if codec == "pcma" else 48000
-    wave = (_tune(pitch, rate) * 32767).astype(np.int16)
-    samples = rate * AUDIO_FRAME_MS // 1000
-    layout = "mono" if codec == "pcma" else "stereo"
-    name = "pcm_alaw" if codec == "pcma" else "libopus"
-    context = cast("av.AudioCodecContext", av.CodecContext.create(name, "w"))
-    context.sample_rate = rate
-    context.layout = layout
-    context.format = "s16"
+    form = FORMATS[codec]
+    wave = _tune(pitch, form.rate, form.frame_samples * _LOOP_FRAMES)
+    if codec == "pcm":
+        return _cut((wave * 32767).astype("<i2").tobytes(), 2 * form.frame_samples)
+    context = cast("av.AudioCodecContext", av.CodecContext.create(form.encoder, "w"))
+    context.sample_rate = form.rate
+    context.layout = layout = "mono" if form.channels == 1 else "stereo"
+    context.format = form.sample_format
     if codec == "opus":
         context.bit_rate = 32000
         context.options = {"frame_duration": str(AUDIO_FRAME_MS), "application": "voip"}
-        wave = np.repeat(wave, 2)
-        samples *= 2
+    # AAC frames overlap: taken from the second of three rounds, the first and the last fit.
+    rounds = 3 if codec == "aac" else 1
     coded: list[bytes] = []
-    for index, start in enumerate(range(0, len(wave), samples)):
-        chunk = wave[start : start + samples].reshape(1, -1)
-        frame = av.AudioFrame.from_ndarray(chunk, format="s16", layout=layout)
-        frame.sample_rate = rate
-        frame.pts = index * (rate * AUDIO_FRAME_MS // 1000)
+    for index in range(rounds * _LOOP_FRAMES):
+        start = index % _LOOP_FRAMES * form.frame_samples
+        chunk = wave[start : start + form.frame_samples]
+        if form.sample_format == "s16":
+            samples = np.repeat((chunk * 32767).astype(np.int16), form.channels).reshape(1, -1)
+            frame = av.AudioFrame.from_ndarray(samples, format="s16", layout=layout)
+        else:
+            planes = chunk.astype(np.float32).reshape(1, -1)
+            frame = av.AudioFrame.from_ndarray(planes, format=form.sample_format, layout=layout)
+        frame.sample_rate = form.rate
+        frame.pts = index * form.frame_samples
         coded += [bytes(packet) for packet in context.encode(frame)]
+    if codec == "aac":
+        coded = coded[_LOOP_FRAMES : 2 * _LOOP_FRAMES]
+        return tuple(adts(frame, form.rate, form.channels) for frame in coded)
     return tuple(coded)
+
+
+def _cut(data: bytes, size: int) -> tuple[bytes, ...]:
+    return tuple(data[start : start + size] for start in range(0, len(data), size))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from simulator.camera.battery import Battery
 from simulator.camera.miio import MiioServer
 from simulator.camera.miss import MissServer
 from simulator.camera.spec import CameraSpec
@@ -27,9 +28,13 @@ class SimCamera:
         self.spec = spec
         self.keys = KeyBook() if keys is None else keys
         self.state = CameraState(spec)
-        self.miio = MiioServer(spec, self.state, on_reboot=self._reboot_asked)
         self.miss = MissServer(spec, self.state, self.keys)
         """Also holds the knobs for a bad network and a bad camera."""
+        self.battery = Battery(self.state, lambda: self.miss.sessions > 0, self.miss.drop_clients)
+        """How it sleeps, where ``spec.asleep`` says that it does."""
+        self.miio = MiioServer(
+            spec, self.state, on_reboot=self._reboot_asked, on_wake=self.battery.ask
+        )
         self._running = False
         self._rebooting: asyncio.Task[None] | None = None
 
@@ -46,6 +51,8 @@ class SimCamera:
         except OSError:
             await self.miio.stop()
             raise
+        if self.spec.asleep:
+            self.battery.start()
         self._running = True
 
     async def stop(self) -> None:
@@ -55,6 +62,7 @@ class SimCamera:
             self._rebooting.cancel()
             await asyncio.wait([self._rebooting])
             self._rebooting = None
+        self.battery.stop()
         await self.miss.stop()
         await self.miio.stop()
 
@@ -75,6 +83,10 @@ class SimCamera:
             self.keys.rotate(self.spec.did)
         self.miio.reboot()
         await self.miss.start()
+
+    def wake(self) -> None:
+        """Wake a battery camera, as somebody who rings; the others are awake."""
+        self.battery.wake()
 
     def _reboot_asked(self) -> None:
         if self._running and (self._rebooting is None or self._rebooting.done()):

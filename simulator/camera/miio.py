@@ -15,7 +15,8 @@ import random
 import time
 from typing import TYPE_CHECKING, Final
 
-from simulator.camera.miio_methods import JSON, MiioMethods, RpcError
+from simulator.camera.broadcast import open_broadcast
+from simulator.camera.miio_methods import MiioMethods
 from simulator.camera.miio_packet import (
     PORT,
     PacketError,
@@ -24,10 +25,12 @@ from simulator.camera.miio_packet import (
     is_hello,
     read_header,
 )
+from simulator.camera.rpc import RpcError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from simulator.camera.rpc import JSON
     from simulator.camera.spec import CameraSpec
     from simulator.camera.state import CameraState
 
@@ -75,7 +78,8 @@ class MiioServer:
     """Serves one camera's RPC on its own address.
 
     `spec` says who it is, `state` holds its properties and counts the requests carried out.
-    `on_reboot` is called soon after a client asked for a restart and was answered.
+    `on_reboot` is called soon after a client asked for a restart and was answered, `on_wake`
+    when one asked a battery camera to wake.
     """
 
     def __init__(
@@ -84,13 +88,14 @@ class MiioServer:
         state: CameraState,
         *,
         on_reboot: Callable[[], None] | None = None,
+        on_wake: Callable[[], None] | None = None,
         port: int = PORT,
         seed: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Prepare a server; `seed` makes its losses and rubbish repeatable."""
         self.knobs = MiioKnobs()
-        self.methods = MiioMethods(spec, state, on_restart=on_reboot)
+        self.methods = MiioMethods(spec, state, on_restart=on_reboot, on_wake=on_wake)
         self.ignored_count = 0
         """Datagrams answered with silence because something in them was wrong."""
         self._spec = spec
@@ -104,6 +109,7 @@ class MiioServer:
         self._cache: OrderedDict[int, _Cached] = OrderedDict()
         self._delayed: set[asyncio.TimerHandle] = set()
         self._transport: asyncio.DatagramTransport | None = None
+        self._broadcasts: asyncio.DatagramTransport | None = None
 
     @property
     def stamp(self) -> int:
@@ -114,14 +120,24 @@ class MiioServer:
         """Bind the address; raises `OSError` when it is taken."""
         loop = asyncio.get_running_loop()
         self._transport, _ = await loop.create_datagram_endpoint(
-            lambda: _Protocol(self), local_addr=(self._spec.address, self._port)
+            lambda: _Protocol(self.receive), local_addr=(self._spec.address, self._port)
         )
+        try:
+            self._broadcasts = await open_broadcast(
+                lambda: _Protocol(self._receive_broadcast), self._spec.address, self._port
+            )
+        except OSError:
+            await self.stop()
+            raise
 
     async def stop(self) -> None:
         """Close the socket; answers still on their way are dropped."""
         for handle in self._delayed:
             handle.cancel()
         self._delayed.clear()
+        if self._broadcasts is not None:
+            self._broadcasts.abort()
+            self._broadcasts = None
         if self._transport is not None:
             self._transport.abort()
             self._transport = None
@@ -132,10 +148,19 @@ class MiioServer:
         self._booted = self._clock()
         self._cache.clear()
 
+    def _receive_broadcast(self, data: bytes, address: Address) -> None:
+        """Hear hellos only: what is sealed is for one camera."""
+        if is_hello(data):
+            self.receive(data, address)
+
     def receive(self, data: bytes, address: Address) -> None:
         """One datagram came in."""
         knobs = self.knobs
-        if knobs.silent or (knobs.drop_rate and self._random.random() < knobs.drop_rate):
+        if (
+            self._state.sleeping
+            or knobs.silent
+            or (knobs.drop_rate and self._random.random() < knobs.drop_rate)
+        ):
             return
         if knobs.garbage:
             self._send(self._rubbish(), address)
@@ -234,11 +259,11 @@ class MiioServer:
 
 
 class _Protocol(asyncio.DatagramProtocol):
-    def __init__(self, server: MiioServer) -> None:
-        self._server = server
+    def __init__(self, receive: Callable[[bytes, Address], None]) -> None:
+        self._receive = receive
 
     def datagram_received(self, data: bytes, addr: Address) -> None:
-        self._server.receive(data, addr)
+        self._receive(data, addr)
 
 
 def _parse(plaintext: bytes) -> dict[str, JSON]:

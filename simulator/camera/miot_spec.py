@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from simulator.camera.spec import CameraSpec
+
 type Value = bool | int | str
 type Iid = tuple[int, int]
 """(siid, piid) or (siid, aiid)."""
@@ -129,6 +131,23 @@ ISA: Final = MiotSpec(
 )
 
 
-def spec_for(model: str) -> MiotSpec:
+WAKING_PROPERTY: Final = (12, 1)
+"""Writing it wakes some battery cameras, even to the value it has (public issue threads)."""
+_BATTERY_PROPERTIES: Final[dict[Iid, MiotProperty]] = {
+    WAKING_PROPERTY: MiotProperty("night-shot", Format.UINT8, limits=(0, 2)),
+}
+_BATTERY_ACTIONS: Final[dict[Iid, MiotAction]] = {
+    (7, 1): MiotAction("start-p2p-stream"),
+    (9, 1): MiotAction("start-p2p-stream"),
+}
+"""Which of the two siids it is differs between doorbells, so ours have both."""
+
+
+def spec_for(camera: CameraSpec) -> MiotSpec:
     """Return the instance of a model; unknown ones look like chuangmi's."""
-    return ISA if model.startswith("isa.") else CHUANGMI
+    spec = ISA if camera.model.startswith("isa.") else CHUANGMI
+    if not camera.asleep:
+        return spec
+    return MiotSpec(
+        {**spec.properties, **_BATTERY_PROPERTIES}, {**spec.actions, **_BATTERY_ACTIONS}
+    )

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 import contextlib
 from typing import TYPE_CHECKING
 
+from simulator.camera.broadcast import open_broadcast
 from simulator.camera.cs2 import PORT, Message, WireError, unpack_message
-from simulator.camera.link import Chaos
+from simulator.camera.quirks import Quirks
 from simulator.camera.rendezvous import Rendezvous
 from simulator.camera.session import MissSession
+from simulator.camera.speaker import Speaker
 from simulator.camera.streams import Streams
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
 
     from simulator.camera.link import Link
     from simulator.camera.spec import CameraSpec
@@ -23,6 +27,10 @@ if TYPE_CHECKING:
     from simulator.keys import KeyBook
 
 _MAX_CLIENTS = 32
+
+
+def _ignore(peer: tuple[str, int]) -> None:
+    """Do not hear a search."""
 
 
 class _Search(asyncio.DatagramProtocol):
@@ -38,8 +46,8 @@ class _Search(asyncio.DatagramProtocol):
                 self._searched(addr)
 
 
-class MissServer(Chaos):
-    """Serves the camera's pictures. The knobs of `Chaos` are its own attributes."""
+class MissServer(Quirks):
+    """Serves the camera's pictures. The knobs of `Quirks` are its own attributes."""
 
     def __init__(
         self, spec: CameraSpec, state: CameraState, keys: KeyBook, *, port: int = PORT
@@ -56,13 +64,14 @@ class MissServer(Chaos):
         """Bytes of media messages given to the network, repetitions included."""
         self.frames_sent = 0
         """Pictures sent, counted per viewer."""
-        self.speaker_frames: deque[tuple[int, bytes]] = deque(maxlen=100)
-        """The last sound sent to the speaker: (codec, frame)."""
-        self._streams = Streams(spec, state)
+        assert spec.speaker != "auto"
+        self.speaker = Speaker(spec.speaker)
+        self._streams = Streams(spec, state, self)
         self._clients: dict[tuple[str, int], Rendezvous] = {}
         self._sessions: dict[Rendezvous, MissSession] = {}
         self._opening: set[asyncio.Task[None]] = set()
-        self._transport: asyncio.DatagramTransport | None = None
+        self._held: list[float] = []
+        self._transports: list[asyncio.DatagramTransport] = []
 
     @property
     def media_connections(self) -> int:
@@ -79,6 +88,29 @@ class MissServer(Chaos):
         """Clients that are to get pictures now."""
         return sum(session.streaming for session in self._sessions.values())
 
+    @property
+    def speaker_busy(self) -> bool:
+        """Whether the speaker is refused to everybody."""
+        return self.speaker.busy
+
+    @speaker_busy.setter
+    def speaker_busy(self, busy: bool) -> None:
+        self.speaker.busy = busy
+
+    @property
+    def speaker_arrivals(self) -> tuple[float, ...]:
+        """When each frame kept for the speaker came, by `time.monotonic`."""
+        return tuple(frame.at for frame in self.speaker.frames)
+
+    @property
+    def speaker_refused(self) -> int:
+        """Frames the speaker did not take; why is in ``speaker.refused``."""
+        return self.speaker.refused.total()
+
+    def speaker_sound(self) -> tuple[NDArray[np.int16], int]:
+        """Return the last minute of what was said, one channel, and its samples per second."""
+        return self.speaker.sound()
+
     async def start(self) -> None:
         """Listen.
 
@@ -86,22 +118,34 @@ class MissServer(Chaos):
             OSError: the address is not there or taken.
 
         """
-        transport, _ = await asyncio.get_running_loop().create_datagram_endpoint(
-            lambda: _Search(self._searched), local_addr=(self.spec.address, self.port)
+        loop = asyncio.get_running_loop()
+        hears_all = self.spec.search == "any"
+        transport, _ = await loop.create_datagram_endpoint(
+            lambda: _Search(self._searched if hears_all else _ignore),
+            local_addr=(self.spec.address, self.port),
         )
-        self._transport = transport
+        self._transports = [transport]
+        try:
+            self._transports.append(
+                await open_broadcast(lambda: _Search(self._searched), self.spec.address, self.port)
+            )
+        except OSError:
+            await self.stop()
+            raise
 
     async def stop(self, *, polite: bool = True) -> None:
         """Drop all clients, with a word to them if polite, and close every socket."""
-        if self._transport is not None:
-            self._transport.close()
-            self._transport = None
+        for transport in self._transports:
+            transport.close()
+        self._transports.clear()
+        self._held.clear()
         for task in tuple(self._opening):
             task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         for client in tuple(self._clients.values()):
             client.close(polite=polite)
+        self.state.motor.stop()
         await self._streams.stop()
         await asyncio.sleep(0)  # transports close in the loop's next round
 
@@ -113,7 +157,7 @@ class MissServer(Chaos):
     # --- clients ------------------------------------------------------------
 
     def _searched(self, peer: tuple[str, int]) -> None:
-        if self.silent or self.random.random() < self.loss:
+        if self.state.sleeping or self.silent or self.random.random() < self.loss:
             return
         if (client := self._clients.get(peer)) is not None:
             client.punch()
@@ -144,6 +188,8 @@ class MissServer(Chaos):
         self._clients.pop(client.peer, None)
         if (session := self._sessions.pop(client, None)) is not None:
             session.close()
+            if session.authenticated and self.slot_seconds > 0 and not session.said_goodbye:
+                self._held.append(asyncio.get_running_loop().time() + self.slot_seconds)
 
     def _count_media(self, size: int) -> None:
         self.media_bytes_sent += size
@@ -152,7 +198,9 @@ class MissServer(Chaos):
 
     def admit(self) -> bool:
         """Return whether one more authenticated session is allowed."""
-        return self.sessions < self.spec.viewers
+        now = asyncio.get_running_loop().time()
+        self._held = [until for until in self._held if until > now]
+        return self.sessions + len(self._held) < self.spec.viewers
 
     def watch(
         self, lens: int, quality: int, sink: Callable[[CodedPicture], None]

@@ -10,20 +10,26 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import struct
 from typing import TYPE_CHECKING, cast
 
 from simulator.camera.cs2 import Message, WireError, pack_message, pack_uid, unpack_message
-from simulator.camera.link import Chaos, Link, TcpLink, UdpLink
+from simulator.camera.tcp_link import TcpLink
+from simulator.camera.udp_link import UdpLink
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from simulator.camera.link import Link
+    from simulator.camera.quirks import Quirks
     from simulator.camera.spec import CameraSpec
 
 PATIENCE = 5.0
 """Seconds a client has for each step."""
 _RECEIVE_BUFFER = 1 << 20
 _PORT_ATTEMPTS = 10
+_ADDRESS = struct.Struct("<HH4s8x")
+"""Family, port, and the IPv4 address backwards, as at 24, 26 and 28 of a longer "TCP ready"."""
 
 
 class Rendezvous(asyncio.DatagramProtocol):
@@ -36,7 +42,7 @@ class Rendezvous(asyncio.DatagramProtocol):
     def __init__(
         self,
         spec: CameraSpec,
-        chaos: Chaos,
+        quirks: Quirks,
         peer: tuple[str, int],
         on_link: Callable[[Rendezvous, Link], None],
         on_ended: Callable[[Rendezvous], None],
@@ -47,9 +53,10 @@ class Rendezvous(asyncio.DatagramProtocol):
         """The client has echoed the punch: a link is there or about to be."""
         self.link: Link | None = None
         self._tcp = spec.transport == "tcp"
+        self._both = quirks.both_ready
         self._address = spec.address
         self._uid = pack_uid(spec.did)
-        self._chaos = chaos
+        self._quirks = quirks
         self._on_link = on_link
         self._on_ended = on_ended
         self._transport: asyncio.DatagramTransport | None = None
@@ -86,7 +93,7 @@ class Rendezvous(asyncio.DatagramProtocol):
             sock.setblocking(False)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
             sock.bind((self._address, 0))
-            if self._tcp:
+            if self._tcp or self._both:
                 port = sock.getsockname()[1]
                 server = await loop.create_server(
                     lambda: _Door(self._connected), self._address, port
@@ -109,13 +116,13 @@ class Rendezvous(asyncio.DatagramProtocol):
         if not self.ready:
             self._send(Message.PUNCH)
 
-    def _send(self, kind: Message) -> None:
-        if self._transport is None or self._chaos.silent:
+    def _send(self, kind: Message, more: bytes = b"") -> None:
+        if self._transport is None or self._quirks.silent:
             return
-        message = pack_message(kind, self._uid)
-        if self._chaos.garbage:
-            message = self._chaos.random.randbytes(len(message))
-        if self._chaos.random.random() >= self._chaos.loss:
+        message = pack_message(kind, self._uid + more)
+        if self._quirks.garbage:
+            message = self._quirks.random.randbytes(len(message))
+        if self._quirks.random.random() >= self._quirks.loss:
             self._transport.sendto(message, self.peer)
 
     def _wait(self) -> None:
@@ -133,6 +140,10 @@ class Rendezvous(asyncio.DatagramProtocol):
                 if body == self._uid:
                     self._echoed()
                 return
+        if self._both and self.ready and self.link is None and self._transport is not None:
+            if self._server is not None:
+                self._server.close()
+            self._linked(UdpLink(self._quirks, self._transport, self.peer))
         if isinstance(self.link, UdpLink):
             self.link.received(data)
 
@@ -140,14 +151,26 @@ class Rendezvous(asyncio.DatagramProtocol):
         """Ignore what the network reports about a client that is gone: its silence tells."""
 
     def _echoed(self) -> None:
-        self._send(Message.P2P_RDY_TCP if self._tcp else Message.P2P_RDY_UDP)
+        if self._tcp:
+            self._say_tcp()
+        if self._both or not self._tcp:
+            self._send(Message.P2P_RDY_UDP)
+        if self._both and not self._tcp:
+            self._say_tcp()
         if self.ready:
             return
         self.ready = True
-        if self._tcp:
+        if self._tcp or self._both:
             self._wait()
         elif self._transport is not None:
-            self._linked(UdpLink(self._chaos, self._transport, self.peer))
+            self._linked(UdpLink(self._quirks, self._transport, self.peer))
+
+    def _say_tcp(self) -> None:
+        more = b""
+        if self._quirks.ready_address and self._transport is not None:
+            host, port = self._transport.get_extra_info("sockname")
+            more = _ADDRESS.pack(socket.AF_INET, port, socket.inet_aton(host)[::-1])
+        self._send(Message.P2P_RDY_TCP, more)
 
     def _connected(self, transport: asyncio.Transport) -> None:
         """Take a TCP connection: one, from the client that searched."""
@@ -155,7 +178,7 @@ class Rendezvous(asyncio.DatagramProtocol):
         if not self.ready or self._ended or self.link is not None or host != self.peer[0]:
             transport.abort()
             return
-        link = TcpLink(self._chaos)
+        link = TcpLink(self._quirks)
         transport.set_protocol(link)
         link.connection_made(transport)
         if self._transport is not None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal
 
 type Transport = Literal["udp", "tcp"]
 type VideoCodec = Literal["h264", "h265"]
-type AudioCodec = Literal["pcma", "opus"]
+type AudioCodec = Literal["pcma", "pcmu", "pcm", "opus", "aac"]
+type MotorForm = Literal["operation", "qcy"]
+type SearchKind = Literal["any", "broadcast"]
+
+AUDIO_CODECS: Final[tuple[AudioCodec, ...]] = ("pcma", "pcmu", "pcm", "opus", "aac")
 
 
 def _default_qualities() -> dict[int, tuple[int, int]]:
@@ -33,11 +37,25 @@ class CameraSpec:
     """Which kind of CS2 link it offers."""
     codec: VideoCodec = "h264"
     audio: AudioCodec = "pcma"
+    """How its microphone's sound is coded: G.711, 16-bit PCM, Opus, or AAC in ADTS frames."""
+    speaker: AudioCodec | Literal["auto"] | None = "auto"
+    """What its speaker takes; None has no speaker. ``auto`` becomes Opus for a camera that
+    sends Opus, and A-law for all others."""
+    motor: MotorForm | None = "operation"
+    """The form of motor command it obeys. None: it has no motor and answers none."""
+    search: SearchKind = "any"
+    """Which LAN searches it hears: all, or only those sent to a broadcast address."""
+    asleep: bool = False
+    """A battery camera: silent until woken, and asleep again some time after its last viewer."""
     lenses: int = 1
+    interleaves: bool = True
+    """Whether one session may carry both lenses. If not, a second wanted quality is ignored."""
     fps: int = 15
     gop_seconds: float = 2.0
     qualities: dict[int, tuple[int, int]] = field(default_factory=_default_qualities)
     """Picture size by ``videoquality``. Any other value is answered by silence, as real ones do."""
+    replay: bool = False
+    """Encode one group of pictures and send it over and over: for many cameras at once."""
     viewers: int = 2
     """How many authenticated sessions it takes."""
 
@@ -49,3 +67,5 @@ class CameraSpec:
             raise ValueError("a did is a positive 64-bit number")
         if self.lenses not in {1, 2}:
             raise ValueError("a camera has one or two lenses")
+        if self.speaker == "auto":
+            self.speaker = "opus" if self.audio == "opus" else "pcma"

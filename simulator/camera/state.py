@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, MutableMapping
 from typing import TYPE_CHECKING
 
+from simulator.camera.motor import CENTRE, Motor
+
 if TYPE_CHECKING:
     from simulator.camera.spec import CameraSpec
-
-MOTOR_LIMITS = (1, 101)
-MOTOR_STEP = 10
-MOTOR_END_STOP = -5
-_CENTRE = 51
 
 
 class PropertyTable[K](MutableMapping[K, object]):
@@ -60,8 +57,11 @@ class CameraState:
         self._subscribers: list[Callable[[], None]] = []
         self.rpc_count = 0
         """How many miio requests (not hellos) were answered."""
-        self.angle = _CENTRE
-        self.elevation = _CENTRE
+        self.angle = CENTRE
+        self.elevation = CENTRE
+        self.motor = Motor(spec.motor, self)
+        self.sleeping = False
+        """A battery camera that nobody has woken: on no network at all."""
         self.properties: PropertyTable[str] = PropertyTable(
             self,
             "power",
@@ -110,31 +110,12 @@ class CameraState:
 
         return unsubscribe
 
-    def move(self, operation: int) -> int:
-        """Do one self-ending motor step: 1 left, 2 right, 3 up, 4 down, 5 calibrate, 6 query.
+    def format_card(self) -> None:
+        """Make the memory card empty."""
+        self.miot[4, 4] = 0
+        self.miot[4, 3] = self.miot[4, 2]
+        self.properties["sdcard_status"] = 0
 
-        Returns 0, or -5 at the end stop (public protocol notes).
-        """
-        angle, elevation = self.angle, self.elevation
-        match operation:
-            case 1:
-                angle -= MOTOR_STEP
-            case 2:
-                angle += MOTOR_STEP
-            case 3:
-                elevation += MOTOR_STEP
-            case 4:
-                elevation -= MOTOR_STEP
-            case 5:
-                angle = elevation = _CENTRE
-        return self.point(angle, elevation)
-
-    def point(self, angle: int, elevation: int) -> int:
-        """Turn to an absolute position, 1..101 each; -5 when that is beyond the end stop."""
-        low, high = MOTOR_LIMITS
-        new = (min(high, max(low, angle)), min(high, max(low, elevation)))
-        ret = 0 if new == (angle, elevation) else MOTOR_END_STOP
-        if new != (self.angle, self.elevation):
-            self.angle, self.elevation = new
-            self.changed()
-        return ret
+    def eject_card(self) -> None:
+        """Let go of the memory card."""
+        self.properties["sdcard_status"] = 5

@@ -15,13 +15,15 @@ import random
 import time
 from typing import TYPE_CHECKING
 
-from simulator.encoder import AUDIO_FRAME_MS, PictureEncoder, sound
+from simulator.camera.replay import record, replay
+from simulator.encoder import FORMATS, PictureEncoder, sound
 from simulator.scene import Scene
 from simulator.tag import Tag, draw
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from simulator.camera.quirks import Quirks
     from simulator.camera.spec import CameraSpec
     from simulator.camera.state import CameraState
 
@@ -42,7 +44,7 @@ class CodedPicture:
 
 @dataclass(frozen=True, slots=True)
 class CodedAudio:
-    """40 ms of sound."""
+    """One frame of sound: 40 ms, of AAC 64."""
 
     captured_ms: int
     data: bytes
@@ -118,6 +120,7 @@ class VideoStream(Broadcast[CodedPicture]):
         self,
         spec: CameraSpec,
         state: CameraState,
+        quirks: Quirks,
         lens: int,
         size: tuple[int, int],
         counter: Iterator[int],
@@ -126,13 +129,15 @@ class VideoStream(Broadcast[CodedPicture]):
         """Prepare; nothing is drawn before somebody watches."""
         super().__init__(state)
         self._spec = spec
+        self._quirks = quirks
         self._lens = lens
         self._size = size
         self._counter = counter
         self._pool = pool
+        self._recorded: tuple[bytes, ...] = ()
 
-    def _open(self) -> tuple[Scene, PictureEncoder]:
-        spec, (width, height) = self._spec, self._size
+    def _open(self, size: tuple[int, int]) -> tuple[Scene, PictureEncoder]:
+        spec, (width, height) = self._spec, size
         scene = Scene(spec.scene, spec.name, width, height, self._lens)
         return scene, PictureEncoder(spec.codec, width, height, spec.fps)
 
@@ -141,11 +146,31 @@ class VideoStream(Broadcast[CodedPicture]):
         scene.paint(encoder.planes, now)
         tag = Tag(self._spec.did, self._lens, next(self._counter), now)
         draw(encoder.planes[0], tag)
-        return CodedPicture(self._lens, key, now, self._size[1], encoder.encode(key=key))
+        height = encoder.context.height
+        return CodedPicture(self._lens, key, now, height, encoder.encode(key=key))
+
+    async def _replay(self) -> None:
+        """Send a loop of pictures until the camera falls asleep."""
+        if not self._recorded:
+            self._recorded = await asyncio.get_running_loop().run_in_executor(
+                self._pool, record, self._spec, self._lens, self._size, self._counter
+            )
+
+        def give(key: bool, data: bytes) -> bool:
+            if self._state.power:
+                now = time.time_ns() // 1_000_000
+                self._give(CodedPicture(self._lens, key, now, self._size[1], data))
+            return self._state.power
+
+        await replay(self._recorded, self._spec.fps, give)
 
     async def _live(self) -> None:
+        if self._spec.replay:
+            await self._replay()
+            return
         loop = asyncio.get_running_loop()
-        scene, encoder = await loop.run_in_executor(self._pool, self._open)
+        size = self._quirks.picture_size or self._size
+        scene, encoder = await loop.run_in_executor(self._pool, self._open, size)
         period = 1 / self._spec.fps
         gop = max(2, round(self._spec.gop_seconds * self._spec.fps))
         # As if the camera had been running all along: whoever comes first is somewhere
@@ -154,6 +179,9 @@ class VideoStream(Broadcast[CodedPicture]):
         due = loop.time()
         for index in itertools.count():
             key = index in {0, next_key}
+            if size != (size := self._quirks.picture_size or self._size):
+                scene, encoder = await loop.run_in_executor(self._pool, self._open, size)
+                key, next_key = True, index
             if index == next_key:
                 next_key += gop
             picture = await loop.run_in_executor(
@@ -178,6 +206,7 @@ class AudioStream(Broadcast[CodedAudio]):
         """Prepare; nothing sounds before somebody listens."""
         super().__init__(state)
         self._codec = spec.audio
+        self._period = FORMATS[spec.audio].frame_ms / 1000
         self._pitch = _PITCHES[spec.did % len(_PITCHES)]
         self._pool = pool
 
@@ -189,7 +218,7 @@ class AudioStream(Broadcast[CodedAudio]):
             if not self._state.power:
                 return
             self._give(CodedAudio(time.time_ns() // 1_000_000, data))
-            due += AUDIO_FRAME_MS / 1000
+            due += self._period
             now = loop.time()
             if now - due > _BEHIND:
                 due = now
@@ -199,10 +228,11 @@ class AudioStream(Broadcast[CodedAudio]):
 class Streams:
     """All streams of one camera."""
 
-    def __init__(self, spec: CameraSpec, state: CameraState) -> None:
+    def __init__(self, spec: CameraSpec, state: CameraState, quirks: Quirks) -> None:
         """Prepare; frame counters go on rising for as long as this object lives."""
         self._spec = spec
         self._state = state
+        self._quirks = quirks
         self._counters = [itertools.count(1) for _ in range(spec.lenses)]
         self._video: dict[tuple[int, tuple[int, int]], VideoStream] = {}
         self._audio: AudioStream | None = None
@@ -222,7 +252,13 @@ class Streams:
         stream = self._video.get((lens, size))
         if stream is None:
             stream = self._video[lens, size] = VideoStream(
-                self._spec, self._state, lens, size, self._counters[lens], self._threads()
+                self._spec,
+                self._state,
+                self._quirks,
+                lens,
+                size,
+                self._counters[lens],
+                self._threads(),
             )
         return stream.subscribe(sink)
 

@@ -10,7 +10,8 @@ import re
 import time
 from typing import TYPE_CHECKING, Final
 
-from simulator.camera.miio_methods import (
+from simulator.camera.miio_methods import ASLEEP
+from simulator.camera.rpc import (
     BAD_ARGUMENTS,
     BAD_VALUE,
     NO_SUCH,
@@ -23,7 +24,7 @@ from simulator.camera.miio_methods import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from simulator.camera.miio_methods import JSON
+    from simulator.camera.rpc import JSON
     from simulator.cloud.account import Account
     from simulator.cloud.devices import CloudDevice
     from simulator.keys import KeyBook
@@ -131,6 +132,8 @@ class DeviceApi:
             public = b""
         if len(public) != 32:
             raise ApiError(-8, "data type error")
+        if device.methods is not None and device.methods.sleeping:
+            raise ApiError(-8, ASLEEP)  # the text is the real one's
         did = int(device.did)
         return {
             "vendor": {"vendor": device.vendor, "vendor_params": {"p2p_id": ""}},

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from aiohttp.typedefs import Handler
 
-    from simulator.camera.miio_methods import JSON
+    from simulator.camera.rpc import JSON
     from simulator.cloud.account import Reply
     from simulator.cloud.devices import CloudDevice
     from simulator.keys import KeyBook

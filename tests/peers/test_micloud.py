@@ -9,12 +9,14 @@ came from there. Any other host is an error, so nothing can leave this machine.
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
+from simulator.camera import SimCamera
 from simulator.camera.miio_methods import MiioMethods
 from simulator.camera.spec import CameraSpec
 from simulator.camera.state import CameraState
@@ -146,3 +148,53 @@ async def test_python_miio_lists_the_account(cloud: SimCloud) -> None:
 
     await asyncio.to_thread(use)
     assert cloud.logins == 1
+
+
+@pytest.mark.parametrize(
+    ("path", "data"),
+    [
+        ("/miotspec/action", '{"params":{"did":"1001001002","siid":9,"aiid":1,"in":[]}}'),
+        ("/home/rpc/1001001002", '{"method":"wakeup","params":{"video":"1"}}'),
+    ],
+)
+async def test_it_wakes_a_battery_camera(cloud: SimCloud, path: str, data: str) -> None:
+    spec = CameraSpec(
+        did=1001001002,
+        model="loock.cateye.v06",
+        name="Door",
+        scene="porch",
+        address="127.0.41.13",
+        mac="50:ec:50:00:00:02",
+        token=bytes(range(16)),
+        asleep=True,
+    )
+    camera = SimCamera(spec)
+    camera.battery.wake_delay = 0.05
+    await camera.start()
+    cloud.add_device(USER, CloudDevice.camera(spec, camera.miio.methods))
+    try:
+        assert camera.state.sleeping
+
+        vendor = json.dumps(
+            {
+                "app_pubkey": "09" * 32,
+                "did": "1001001002",
+                "support_vendors": "TUTK_CS2_MTP",
+            }
+        )
+
+        def ask() -> bytes:
+            client = micloud()
+            assert client.login()
+            refused = client.request_country("/v2/device/miss_get_vendor", "de", {"data": vendor})
+            assert b"device rpc response error" in refused
+            answer: bytes = client.request_country(path, "de", {"data": data})
+            return answer
+
+        answer = await asyncio.to_thread(ask)
+        assert b'"code":0' in answer.replace(b" ", b"")
+        async with asyncio.timeout(2):
+            while camera.state.sleeping:
+                await asyncio.sleep(0.01)
+    finally:
+        await camera.stop()

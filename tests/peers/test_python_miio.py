@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -23,7 +24,7 @@ pytestmark = [
     pytest.mark.peer,
     pytest.mark.filterwarnings(r"ignore:datetime\.datetime\.utc:DeprecationWarning"),
     pytest.mark.filterwarnings("ignore:'MultiCommand' is deprecated:DeprecationWarning"),
-    pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning"),
+    pytest.mark.filterwarnings(r"ignore:unclosed <\S*[sS]ocket:ResourceWarning"),
 ]
 
 ADDRESS = "127.0.41.10"
@@ -32,7 +33,7 @@ DID = 1001001001
 
 
 @contextlib.asynccontextmanager
-async def camera(model: str) -> AsyncGenerator[tuple[MiioServer, CameraState]]:
+async def camera(model: str, **more: Any) -> AsyncGenerator[tuple[MiioServer, CameraState]]:
     spec = CameraSpec(
         did=DID,
         model=model,
@@ -41,6 +42,7 @@ async def camera(model: str) -> AsyncGenerator[tuple[MiioServer, CameraState]]:
         address=ADDRESS,
         mac="50:ec:50:00:00:01",
         token=bytes.fromhex(TOKEN),
+        **more,
     )
     state = CameraState(spec)
     server = MiioServer(spec, state)
@@ -130,11 +132,11 @@ async def test_every_command() -> None:
         assert (state.angle, state.elevation) == before
 
         assert await do("alarm") == ["ok"]
-        assert server.methods.alarms == 1
+        assert server.methods.legacy.alarms == 1
         assert await do("set_motion_sensitivity", MotionDetectionSensitivity.Low) == ["ok"]
-        assert server.methods.motion_region == [1] * 32
+        assert server.methods.legacy.motion_region == [1] * 32
         assert await do("set_home_monitoring_config", HomeMonitoringMode.Custom) == ["ok"]
-        assert server.methods.alarm_config == [2, 10, 0, 17, 0, 1, 5]
+        assert server.methods.legacy.alarm_config == [2, 10, 0, 17, 0, 1, 5]
         assert (
             await do(
                 "set_nas_config",
@@ -245,3 +247,33 @@ async def test_discovery() -> None:
         found = await asyncio.to_thread(MiIOProtocol.discover, ADDRESS)
         assert int.from_bytes(found.header.value.device_id) == DID
         assert found.checksum == b"\xff" * 16
+
+
+class LoopbackSocket(socket.socket):
+    """A socket to which everybody is everybody on loopback."""
+
+    def sendto(self, data: bytes, address: Any) -> int:  # type: ignore[override]
+        host, port = address
+        return super().sendto(data, ("127.255.255.255" if host == "<broadcast>" else host, port))
+
+
+async def test_found_by_broadcast(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Other cameras of this machine may answer as well."""
+    from miio.miioprotocol import MiIOProtocol
+
+    monkeypatch.setattr("miio.miioprotocol.socket.socket", LoopbackSocket)
+    async with camera("chuangmi.camera.ipc019"):
+        await asyncio.to_thread(MiIOProtocol.discover, timeout=1)
+    assert f"IP {ADDRESS} (ID: {DID:08x})" in caplog.text
+
+
+async def test_a_camera_without_a_motor() -> None:
+    async with camera("chuangmi.camera.ipc019", motor=None) as (_, state):
+        from miio import DeviceError
+        from miio.chuangmi_camera import Direction
+
+        with pytest.raises(DeviceError):
+            await asyncio.to_thread(chuangmi().rotate, Direction.Left)
+        assert state.angle == 51

@@ -83,6 +83,7 @@ class MissPeer:
         self.uid = b""
         self.camera: Address | None = None
         self.ready = 0
+        self.readies: list[bytes] = []
         self.closed = asyncio.Event()
         self._changed = asyncio.Event()
         self._udp: asyncio.DatagramTransport | None = None
@@ -96,7 +97,7 @@ class MissPeer:
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
         self._udp, _ = await loop.create_datagram_endpoint(
-            lambda: _Datagrams(self), local_addr=("127.0.0.1", 0)
+            lambda: _Datagrams(self), local_addr=("127.0.0.1", 0), allow_broadcast=True
         )
         return self
 
@@ -122,20 +123,22 @@ class MissPeer:
             assert address is not None
             self._udp.sendto(data, address)
 
-    async def search(self) -> None:
+    async def search(self, to: str | None = None) -> None:
         """Send LAN searches until the camera punches."""
         for _ in range(50):
-            self.raw(LAN_SEARCH, (self.spec.address, 32108))
+            self.raw(LAN_SEARCH, (to or self.spec.address, 32108))
             if await self.until(lambda: bool(self.uid), 0.2, check=False):
                 return
         raise TimeoutError
 
-    async def open(self) -> None:
-        """Get a link."""
-        await self.search()
+    async def open(self, prefer: int = 0, to: str | None = None) -> None:
+        """Get a link, of the kind the camera says first or of a preferred one."""
+        await self.search(to)
         for _ in range(50):
             self.raw(struct.pack(">BBH", 0xF1, 0x41, 20) + self.uid)
-            if await self.until(lambda: self.ready != 0, 0.2, check=False):
+            if await self.until(
+                lambda: self.ready != 0 and prefer in {0, self.ready}, 0.2, check=False
+            ):
                 break
         if self.ready == 0x43:
             assert self.camera is not None
@@ -155,6 +158,8 @@ class MissPeer:
 
     def datagram(self, data: bytes, addr: Address) -> None:
         self.datagrams.append((data, addr))
+        if addr[0] != self.spec.address:
+            return  # another camera that heard a broadcast
         if self.camera is None and data[:4] == b"\xf1\x41\0\x14" and len(data) == 24:
             self.uid = data[4:]
             self.camera = addr
@@ -168,7 +173,8 @@ class MissPeer:
         body = data[4:]
         assert len(body) == length
         if kind in {0x42, 0x43}:
-            assert body == self.uid
+            assert body[:20] == self.uid
+            self.readies.append(data)
             self.ready = kind
         elif kind == 0xE0:
             self.raw(b"\xf1\xe1\0\0")
@@ -256,6 +262,27 @@ class MissPeer:
         await self.open()
         assert (await self.authenticate())["result"] == "success"
         self.command(0x102, {"videoquality": quality, "enableaudio": audio} | more)
+
+    def say(self, codec: int, frame: bytes, timestamp_ms: int = 1) -> None:
+        """Send one frame to the speaker."""
+        sealed = self.seal(frame)
+        head = struct.pack("<IIIIQII", len(sealed), codec, 0, 0, timestamp_ms, 0, 0)
+        self.send_record(3, head + sealed)
+
+    async def ask(self, command: int, fields: dict[str, object] | bytes = b"") -> bytes:
+        """Send a command and return the body of its answer, which has the next number."""
+        self.answers = [answer for answer in self.answers if answer[0] != command + 1]
+        self.command(command, fields)
+        return await self.answer(command + 1)
+
+    async def motor(self, **fields: object) -> dict[str, Any]:
+        """Send a motor command and return its answer."""
+        answer: dict[str, Any] = json.loads((await self.ask(0x112, fields)).rstrip(b"\0"))
+        return answer
+
+    @property
+    def sounds(self) -> list[Media]:
+        return [media for media in self.media if not media.is_video]
 
     @property
     def pictures(self) -> list[Media]:

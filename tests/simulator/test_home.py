@@ -251,6 +251,10 @@ async def test_state() -> None:
             "media_bytes_sent": 0,
             "frames_sent": 0,
             "rpc_count": 0,
+            "angle": 51,
+            "elevation": 51,
+            "speaker_seconds": 0.0,
+            "sleeping": False,
         }
         display = state["displays"]["Hall display"]
         assert display["address"] == "127.0.41.23"

@@ -30,6 +30,7 @@ def check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Check:
     house = SimpleNamespace(
         plan=HomePlan.read(write(2, tmp_path / "home.json")),
         hass=SimpleNamespace(log=log),
+        go2rtc=None,
         client=SimpleNamespace(url="http://127.0.41.5:1", tokens=None),
     )
     check = Check(cast("House", house), Progress("test", quiet=True), tmp_path / "screenshots")
@@ -52,6 +53,7 @@ async def test_nothing_wrong(check: Check) -> None:
     assert result["cameras"] == 2
     assert "failed" not in result
     assert "skipped" not in result
+    assert result["webrtc_ms"] is None
 
 
 @pytest.mark.parametrize(
@@ -92,6 +94,29 @@ async def test_an_error_in_the_log_fails_the_check(check: Check, tmp_path: Path)
     )
     result = await check.run()
     assert result["failed"] == ["hass log: ERROR [custom_components.mi_camera] oh no"]
+
+
+async def test_a_key_of_the_relay_in_a_log_fails_the_check(check: Check, tmp_path: Path) -> None:
+    (tmp_path / "hass.log").write_text("http://127.0.0.1:1/live.ts?auth=0123456789abcdef-_x\n")
+    assert (await check.run())["failed"] == ["hass.log has 1 keys of the relay"]
+
+
+@pytest.mark.parametrize("ci", [False, True])
+async def test_without_go2rtc_the_webrtc_part_is_skipped_but_not_in_ci(
+    check: Check, monkeypatch: pytest.MonkeyPatch, ci: bool
+) -> None:
+    monkeypatch.delenv("CI", raising=False)
+    if ci:
+        monkeypatch.setenv("CI", "true")
+
+    async def only_webrtc() -> None:
+        assert check._webrtc(None) is None
+
+    monkeypatch.setattr(check, "_steps", only_webrtc)
+    result = await check.run()
+    assert result["skipped"] == ["webrtc"]
+    assert result["webrtc_ms"] is None
+    assert result["ok"] is not ci
 
 
 async def test_a_house_that_breaks_fails_the_check(

@@ -34,6 +34,14 @@ def test_what_is_expected_is_told_from_what_is_not(
     assert len(logs.errors(path)) == bad
 
 
+def test_keys_of_the_relay(tmp_path: Path) -> None:
+    path = tmp_path / "go2rtc.log"
+    path.write_text("url=http://127.0.0.1:1/live.ts?auth=**** and live.ts?auth=***\n")
+    assert logs.relay_keys(path) == 0
+    path.write_text("GET http://127.0.0.1:1/live.ts?auth=cPMpDs5kRHvefOZ-14zPQDu8VpPQKrnl: 404\n")
+    assert logs.relay_keys(path) == 1
+
+
 def test_a_traceback_is_bad_at_any_level_and_missing_ffmpeg_may_have_one(tmp_path: Path) -> None:
     path = tmp_path / "hass.log"
     path.write_text(LINE.format(level="INFO", logger="x", message="hm") + TRACEBACK)

@@ -378,13 +378,13 @@ async def test_motor_and_its_end_stop() -> None:
 async def test_alarm_nas_and_card() -> None:
     async with running(spec()) as (server, state, client):
         assert await client.call("alarm_sound") == ["ok"]
-        assert server.methods.alarms == 1
+        assert server.methods.legacy.alarms == 1
         assert await client.call("set_motion_region", [1] * 31 + [3]) == ["ok"]
-        assert server.methods.motion_region == [1] * 31 + [3]
+        assert server.methods.legacy.motion_region == [1] * 31 + [3]
         assert (await client.call("set_motion_region", [1] * 31))[0] == -32602
         assert (await client.call("set_motion_region", [2] * 32))[0] == -32602
         assert await client.call("setAlarmConfig", [2, 22, 0, 6, 30, 1, 5]) == ["ok"]
-        assert server.methods.alarm_config == [2, 22, 0, 6, 30, 1, 5]
+        assert server.methods.legacy.alarm_config == [2, 22, 0, 6, 30, 1, 5]
         assert (await client.call("setAlarmConfig", [2, 24, 0, 6, 30, 1, 5]))[0] == -32602
         nas = {"state": 3, "sync_interval": 3600, "video_retention_time": 2592000}
         assert await client.call("nas_set_config", nas) == ["ok"]
@@ -455,10 +455,10 @@ async def test_unreadable_property(monkeypatch: pytest.MonkeyPatch) -> None:
     async with running(spec("isa.camera.hlc7")) as (server, _, client):
         import dataclasses
 
-        miot = server.methods._miot
+        miot = server.methods.miot._miot
         hidden = dataclasses.replace(miot.properties[5, 1], readable=False)
         changed = dataclasses.replace(miot, properties={**miot.properties, (5, 1): hidden})
-        monkeypatch.setattr(server.methods, "_miot", changed)
+        monkeypatch.setattr(server.methods.miot, "_miot", changed)
         item = {"did": "x", "siid": 5, "piid": 1}
         assert await client.call("get_properties", [item]) == [{**item, "code": -4001}]
         assert await client.call("set_properties", [{**item, "value": False}]) == [

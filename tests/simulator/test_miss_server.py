@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AsyncExitStack
 import itertools
 import json
 import os
@@ -15,81 +14,15 @@ from typing import TYPE_CHECKING
 import av
 import pytest
 
-from simulator.camera import CameraSpec, SimCamera
-from simulator.keys import KeyBook
-from simulator.tag import Tag, read_frame
+from simulator.camera import SimCamera
 
-from .miss_peer import CLOSE, LAN_SEARCH, PING, Media, MissPeer
+from .cameras import decoded, until
+from .miss_peer import CLOSE, LAN_SEARCH, PING
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from .cameras import MakeCamera, MakePeer
 
-    type MakeCamera = Callable[..., Awaitable[SimCamera]]
-    type MakePeer = Callable[..., Awaitable[MissPeer]]
-
-_addresses = itertools.cycle(f"127.0.40.{last}" for last in range(10, 120))
 TRANSPORTS = pytest.mark.parametrize("transport", ["udp", "tcp"])
-
-
-@pytest.fixture
-async def stack() -> AsyncIterator[AsyncExitStack]:
-    async with AsyncExitStack() as stack:
-        yield stack
-
-
-@pytest.fixture
-def camera_at(stack: AsyncExitStack) -> MakeCamera:
-    """Start a camera with small pictures and short groups of them."""
-
-    async def make(**changes: object) -> SimCamera:
-        fields: dict[str, object] = {
-            "did": 1001001001,
-            "model": "chuangmi.camera.021a04",
-            "name": "Kitchen",
-            "scene": "kitchen",
-            "address": next(_addresses),
-            "mac": "54:EF:44:00:00:01",
-            "token": bytes(range(16)),
-            "gop_seconds": 0.5,
-            "qualities": {1: (320, 180), 2: (640, 360)},
-        }
-        camera = SimCamera(CameraSpec(**(fields | changes)), KeyBook())  # type: ignore[arg-type]
-        camera.miss.chatter = 0
-        await camera.start()
-        stack.push_async_callback(camera.stop)
-        return camera
-
-    return make
-
-
-@pytest.fixture
-def peer_of(stack: AsyncExitStack) -> MakePeer:
-    """Make a client of a camera."""
-
-    async def make(camera: SimCamera, *, acknowledge: bool = True) -> MissPeer:
-        peer = MissPeer(camera.spec, camera.keys, acknowledge=acknowledge)
-        return await stack.enter_async_context(peer)
-
-    return make
-
-
-async def until(condition: Callable[[], bool], timeout: float = 5.0) -> None:
-    async with asyncio.timeout(timeout):
-        while not condition():
-            await asyncio.sleep(0.01)
-
-
-def decoded(pictures: list[Media]) -> list[Tag]:
-    """Decode from the first key frame on."""
-    start = next(index for index, picture in enumerate(pictures) if picture.is_key)
-    name = "h264" if pictures[0].codec == 4 else "hevc"
-    decoder = av.CodecContext.create(name, "r")
-    assert isinstance(decoder, av.VideoCodecContext)
-    frames = [f for p in pictures[start:] for f in decoder.decode(av.Packet(p.data))]
-    frames += decoder.decode(None)
-    tags = [read_frame(frame) for frame in frames]
-    assert None not in tags
-    return [tag for tag in tags if tag]
 
 
 # --- finding and logging in ---------------------------------------------------------
@@ -337,8 +270,19 @@ async def test_two_lenses(camera_at: MakeCamera, peer_of: MakePeer) -> None:
         assert {(tag.did, tag.lens) for tag in decoded(pictures)} == {(1001001001, lens)}
 
 
-@pytest.mark.parametrize(("audio", "codec"), [("pcma", 0x403), ("opus", 0x408)])
-async def test_sound(audio: str, codec: int, camera_at: MakeCamera, peer_of: MakePeer) -> None:
+@pytest.mark.parametrize(
+    ("audio", "codec", "rate", "name"),
+    [
+        ("pcma", 0x403, 0, b"g711a"),
+        ("pcmu", 0x402, 0, b"g711u"),
+        ("pcm", 0x400, 0, b"pcm"),
+        ("opus", 0x408, 8, b"opus"),
+        ("aac", 0x406, 3, b"aac"),
+    ],
+)
+async def test_sound(
+    audio: str, codec: int, rate: int, name: bytes, camera_at: MakeCamera, peer_of: MakePeer
+) -> None:
     camera = await camera_at(audio=audio)
     peer = await peer_of(camera)
     await peer.start(1)
@@ -350,10 +294,16 @@ async def test_sound(audio: str, codec: int, camera_at: MakeCamera, peer_of: Mak
     assert {media.codec for media in sound} == {codec}
     assert [media.sequence for media in sound] == list(range(len(sound)))
     spans = [b.timestamp_ms - a.timestamp_ms for a, b in itertools.pairwise(sound)]
-    assert 30 < sum(spans) / len(spans) < 50
-    if audio == "pcma":
+    period = 64 if audio == "aac" else 40
+    assert period - 10 < sum(spans) / len(spans) < period + 10
+    assert {media.flags >> 3 & 15 for media in sound} == {rate}
+    if audio in {"pcma", "pcmu"}:
         assert {len(media.data) for media in sound} == {320}
-        assert {media.flags >> 3 & 15 for media in sound} == {0}
+    elif audio == "pcm":
+        assert {len(media.data) for media in sound} == {640}
+    elif audio == "aac":
+        assert {media.data[:2] for media in sound} == {b"\xff\xf1"}
+    assert await peer.ask(0x10B) == name
     peer.command(0x105)
     await asyncio.sleep(0.2)
     count = len(peer.media) - len(peer.pictures)
@@ -385,35 +335,6 @@ async def test_other_commands(camera_at: MakeCamera, peer_of: MakePeer) -> None:
     answer = json.loads((await peer.answer(0x10E)).rstrip(b"\0"))
     assert answer == {"id": 4, "status": "filenotfound", "starttime": 99, "duration": 0}
     assert camera.media_connections == 1
-
-
-async def test_speaker(camera_at: MakeCamera, peer_of: MakePeer) -> None:
-    camera = await camera_at()
-    peer = await peer_of(camera)
-    await peer.open()
-    await peer.authenticate()
-
-    def say(frame: bytes) -> None:
-        sealed = peer.seal(frame)
-        head = struct.pack("<IIIIQII", len(sealed), 0x403, 0, 0, 1, 0, 0)
-        peer.send_record(3, head + sealed)
-
-    say(b"too early")
-    peer.command(0x106)
-    assert await peer.answer(0x107) == bytes(4)
-    frames = [bytes([index % 256]) * 320 for index in range(250)]
-    for frame in frames:
-        say(frame)
-        await asyncio.sleep(0)
-    last = (0x403, frames[-1])
-    await until(lambda: bool(camera.miss.speaker_frames) and camera.miss.speaker_frames[-1] == last)
-    assert len(camera.miss.speaker_frames) == 100, "what it keeps is bounded"
-    assert (0x403, b"too early") not in camera.miss.speaker_frames
-    peer.command(0x108)
-    say(b"too late")
-    peer.command(0x10B)
-    await peer.answer(0x10C)
-    assert camera.miss.speaker_frames[-1] == last
 
 
 async def test_chatter(camera_at: MakeCamera, peer_of: MakePeer) -> None:
@@ -467,7 +388,7 @@ async def test_what_is_under_way_is_bounded(camera_at: MakeCamera, peer_of: Make
 async def test_a_slow_viewer_loses_whole_groups(
     camera_at: MakeCamera, peer_of: MakePeer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("simulator.camera.session.MAX_BACKLOG", 100_000)
+    monkeypatch.setattr("simulator.camera.outlet.MAX_BACKLOG", 100_000)
     camera = await camera_at(fps=30)
     peer = await peer_of(camera)
     await peer.start(2)

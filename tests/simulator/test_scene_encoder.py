@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from typing import Literal
 
 import av
@@ -138,10 +139,16 @@ def main_frequency(samples: np.ndarray, rate: int) -> float:
 
 
 @pytest.mark.parametrize("pitch", [262, 440])
-def test_a_law(pitch: int) -> None:
-    frames = sound("pcma", pitch)
-    assert {len(frame) for frame in frames} == {320}
-    decoder = av.CodecContext.create("pcm_alaw", "r")
+@pytest.mark.parametrize(
+    ("codec", "name", "size"),
+    [("pcma", "pcm_alaw", 320), ("pcmu", "pcm_mulaw", 320), ("pcm", "pcm_s16le", 640)],
+)
+def test_sound_without_compression(
+    codec: Literal["pcma", "pcmu", "pcm"], name: str, size: int, pitch: int
+) -> None:
+    frames = sound(codec, pitch)
+    assert {len(frame) for frame in frames} == {size}
+    decoder = av.CodecContext.create(name, "r")
     assert isinstance(decoder, av.AudioCodecContext)
     decoder.sample_rate, decoder.layout = 8000, "mono"
     decoded = decoder.decode(av.Packet(b"".join(frames)))
@@ -158,3 +165,22 @@ def test_opus() -> None:
     assert {frame.samples for frame in decoded[1:]} == {48000 * AUDIO_FRAME_MS // 1000}
     left = np.concatenate([frame.to_ndarray().reshape(-1, 2)[:, 0] for frame in decoded])
     assert main_frequency(left.astype(float), 48000) == pytest.approx(330, abs=1)
+
+
+def test_aac() -> None:
+    frames = sound("aac", 330)
+    for frame in frames:
+        assert frame[:2] == b"\xff\xf1"
+        assert (frame[3] & 3) << 11 | frame[4] << 3 | frame[5] >> 5 == len(frame)
+    with av.open(io.BytesIO(b"".join(frames * 2)), format="aac") as container:
+        decoded = list(container.decode(audio=0))
+    assert {(frame.sample_rate, frame.samples) for frame in decoded} == {(16000, 1024)}
+    assert len(decoded) == 2 * len(frames)
+    samples = np.concatenate([frame.to_ndarray().ravel() for frame in decoded]).astype(float)
+    assert main_frequency(samples, 16000) == pytest.approx(330, abs=1)
+    steps = np.abs(np.diff(samples[16000:-16000]))
+    seam = (len(frames) - 16) * 1024
+    assert (
+        steps[seam - 3000 : seam + 3000].max()
+        < 1.1 * np.delete(steps, slice(seam - 3000, seam + 3000)).max()
+    ), "the loop is seamless"
