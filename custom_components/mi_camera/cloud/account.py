@@ -206,7 +206,10 @@ class XiaomiAccount:
                 raise
             if welcome.pass_token != session.pass_token:
                 # The old one is void already: keep the new one whatever comes next.
-                session = replace(session, pass_token=welcome.pass_token)
+                try:
+                    session = replace(session, pass_token=welcome.pass_token)
+                except ValueError as err:
+                    raise CloudUnavailable(f"incomplete log-in: {err}") from None
                 self._keep(session)
             session = await self._login.finish(welcome, session.device_id)
             _LOGGER.debug("Renewed the session of an account")

@@ -56,4 +56,5 @@ class CloudApiError(CloudError):
         """Keep the code, and of the message what is fit to be shown."""
         self.code = code
         self.message = "".join(c for c in message if c.isprintable())[:MESSAGE_LIMIT]
-        super().__init__(f"cloud error {code} {self.message}".rstrip())
+        # Whoever answers may name a number of thousands of digits.
+        super().__init__(f"cloud error {code!s:.20} {self.message}".rstrip())

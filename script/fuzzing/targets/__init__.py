@@ -1,0 +1,29 @@
+"""One target for each parser of bytes from outside."""
+
+from __future__ import annotations
+
+from . import (
+    channels,
+    cloud,
+    commands,
+    connection,
+    discovery,
+    media,
+    miio,
+    packets,
+    records,
+    session,
+)
+
+TARGETS = (
+    *packets.TARGETS,
+    *channels.TARGETS,
+    *records.TARGETS,
+    *commands.TARGETS,
+    *media.TARGETS,
+    *connection.TARGETS,
+    *session.TARGETS,
+    *discovery.TARGETS,
+    *miio.TARGETS,
+    *cloud.TARGETS,
+)
