@@ -16,11 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from simulator.house.client import HassClient
+    from simulator.house.go2rtc import Go2rtc
 
 PROBE_TIMEOUT = 12.0
 """Seconds to wait for an answer: a playlist may be held back for a segment of about 6 s, a
 refusal comes at once."""
 SIGNED_HOURS = 24
+_ENDLESS = ("/camera_proxy_stream/", "/live.ts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,14 @@ async def collect(client: HassClient, entity_id: str, playlist_url: str = "") ->
     if playlist_url:
         found += await _hls(client, entity_id, playlist_url)
     return found
+
+
+def relay(go2rtc: Go2rtc) -> list[Address]:
+    """Return the addresses go2rtc has been given, as somebody who reads its files has them."""
+    return [
+        Address(f"address {number} at the relay", url)
+        for number, url in enumerate(go2rtc.sources(), 1)
+    ]
 
 
 async def _hls(client: HassClient, entity_id: str, master: str) -> list[Address]:
@@ -107,7 +117,7 @@ async def _ask(
             status = answer.status
             if status >= 400:
                 return Answer(address, status, 0)
-            if "camera_proxy_stream" in address.url:
+            if any(path in address.url for path in _ENDLESS):
                 size = len(await answer.content.read(1))
             else:
                 size = len(await read_body(answer))
@@ -129,6 +139,12 @@ async def offers(client: HassClient, entity_id: str) -> list[str]:
             "media_source/resolve_media", media_content_id=f"media-source://camera/{entity_id}"
         )
         found.append(f"{entity_id} media_source/resolve_media")
+    except ApiError:
+        pass
+    try:
+        # Refused by the same rule as an offer.
+        await client.command("camera/webrtc/get_client_config", entity_id=entity_id)
+        found.append(f"{entity_id} camera/webrtc/offer")
     except ApiError:
         pass
     return found

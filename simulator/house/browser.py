@@ -21,7 +21,7 @@ from simulator.house.pictures import Picture, now_ms
 from simulator.tag import read_image
 
 if TYPE_CHECKING:
-    from playwright.async_api import Locator, Page
+    from playwright.async_api import BrowserContext, Locator, Page
 
     from simulator.house.onboarding import Tokens
 
@@ -33,6 +33,8 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
     "--autoplay-policy=no-user-gesture-required",
+    # Without it there is no WebRTC on a machine without a network.
+    "--allow-loopback-in-peer-connection",
 ]
 VIEWPORT = {"width": 1600, "height": 560}
 _H264 = 'video/mp4; codecs="avc1.42E01E"'
@@ -117,6 +119,7 @@ class Browser:
         self._tokens = tokens
         self._screenshots = screenshots
         self._stack = AsyncExitStack()
+        self._context: BrowserContext | None = None
         self._page: Page | None = None
 
     async def __aenter__(self) -> Self:
@@ -149,11 +152,14 @@ class Browser:
             locale="en-US",
         )
         self._stack.push_async_callback(context.close)
+        # Who may listen is told the machine's own addresses: without a network there are no
+        # others, and no names for them either.
+        await context.grant_permissions(["microphone"], origin=self._url)
         await context.add_init_script(_sign_in_script(self._url, self._tokens))
         page = context.pages[0] if context.pages else await context.new_page()
         if not await page.evaluate(f"MediaSource.isTypeSupported({json.dumps(_H264)})"):
             raise BrowserMissing(f"{program} cannot play H.264: the browser part is skipped")
-        self._page = page
+        self._context, self._page = context, page
 
     async def __aexit__(self, *_: object) -> None:
         """Close the browser and delete its profile."""
@@ -169,6 +175,13 @@ class Browser:
         """Open a dashboard and wait until its cards are there."""
         await self.page.goto(f"{self._url}{path}", wait_until="domcontentloaded")
         await self.page.locator("hui-tile-card").first.wait_for(timeout=45_000)
+
+    async def blank(self) -> Page:
+        """Open another page, of Home Assistant's origin but with nothing of its frontend."""
+        assert self._context is not None
+        page = await self._context.new_page()
+        await page.goto(f"{self._url}/robots.txt")
+        return page
 
     async def look(self) -> list[Shown]:
         """Read what every player shows at this moment."""

@@ -69,14 +69,15 @@ class BrowserCheck:
     def _judge(self, shown: list[Shown], cameras: Mapping[int, str]) -> dict[int, int]:
         """Judge the videos; return the frame counters by did."""
         dids = {entity_id: did for did, entity_id in cameras.items()}
-        counters = {}
+        counters: dict[int, int] = {}
         for one in shown:
             did = dids.get(one.entity_id or "")
             if did is None or one.picture is None:
                 continue
             self._found.judge.take(one.picture, did)
             if one.picture.tag is not None:
-                counters[did] = one.picture.tag.counter
+                # Until the frontend has chosen, it has two players of a camera.
+                counters[did] = max(counters.get(did, 0), one.picture.tag.counter)
         return counters
 
     async def dark(self) -> None:

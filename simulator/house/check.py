@@ -13,6 +13,7 @@ from simulator.house.findings import Findings
 from simulator.house.kill_check import KillCheck
 from simulator.house.live_check import LiveCheck
 from simulator.house.pictures import now_ms
+from simulator.house.webrtc_check import WebRtcCheck
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +45,8 @@ class Check:
             self.findings.expect(False, f"{type(error).__name__}: {error}")
         finally:
             await self._live.close()
-        return self.findings.conclude(self._house.hass.log)
+        go2rtc = self._house.go2rtc
+        return self.findings.conclude(self._house.hass.log, [go2rtc.log] if go2rtc else [])
 
     async def _steps(self) -> None:
         found = self.findings
@@ -64,7 +66,7 @@ class Check:
                 await self._live.cast(display)
             browser = await self._open_browser()
             page = None if browser is None else BrowserCheck(found, browser)
-            await self._dark_and_back(page, display)
+            await self._dark_and_back(page, self._webrtc(browser), display)
         finally:
             if browser is not None:
                 await browser.__aexit__()
@@ -76,14 +78,28 @@ class Check:
         found.say("nobody looks any more …")
         await self._idle("after the last viewer", IDLE)
 
-    async def _dark_and_back(self, page: BrowserCheck | None, display: DisplayWatch | None) -> None:
+    def _webrtc(self, browser: Browser | None) -> WebRtcCheck | None:
+        if self._house.go2rtc is None:
+            self.findings.skipped.append("webrtc")
+            self.findings.expect(not os.environ.get("CI"), "no go2rtc, and this is CI")
+            return None
+        return None if browser is None else WebRtcCheck(self._house, self.findings, browser)
+
+    async def _dark_and_back(
+        self, page: BrowserCheck | None, webrtc: WebRtcCheck | None, display: DisplayWatch | None
+    ) -> None:
         cameras = self._house.entities.cameras
         if page is not None:
             await page.live(cameras)
+        if webrtc is not None:
+            await webrtc.live()
+            await webrtc.open()
         await self._kill.kill(self._live.watches, display)
         await self._live.stop()
         if page is not None:
             await page.dark()
+        if webrtc is not None:
+            await webrtc.dark()
         await self._kill.restart()
         await self._kill.enable(page)
         await self._live.available()
@@ -91,11 +107,17 @@ class Check:
         self.findings.say(f"live again: {again} ms to the first decoded picture")
         if page is not None:
             await page.live(cameras, "live-again")
+            if webrtc is not None:
+                await webrtc.again()
             if display is not None:
                 await page.cast(display, self._house)
             await self._kill.off_and_on(page, self._live.watches, display)
+            if webrtc is not None:
+                await webrtc.dark()
         if display is not None:
             await self._live.stop_casts(display)
+        if webrtc is not None:
+            await webrtc.silent()
         await self._live.stop()
 
     async def _open_browser(self) -> Browser | None:

@@ -53,6 +53,7 @@ def _welcome(house: House) -> str:
         f"Log in           {onboarding.USERNAME} / {onboarding.PASSWORD}",
         f"Cameras          {cameras} (simulated)",
         f"Displays         {displays} (simulated; what it shows: {_control_url(house)}/state)",
+        f"Live view        {'HLS, there is no go2rtc' if house.go2rtc is None else 'WebRTC'}",
         f"Logs             {house.hass.log}",
         f"                 {house.home.log}",
         "Stop             Ctrl-C; the next start finds everything as it was",

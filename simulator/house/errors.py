@@ -25,6 +25,10 @@ class HomeFailed(HouseError):
     """The simulated home ended or never answered."""
 
 
+class Go2rtcFailed(HouseError):
+    """go2rtc ended or never answered."""
+
+
 class ApiError(HouseError):
     """Home Assistant answered a call with an error."""
 

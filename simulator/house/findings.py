@@ -8,6 +8,7 @@ from simulator.house import logs
 from simulator.house.judge import Judge
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from simulator.house.progress import Progress
@@ -26,6 +27,7 @@ class Findings:
         """Ends of messages in Home Assistant's log that belong to a trouble noted as known."""
         self.bytes_after_kill = 0
         self.live_ms: dict[str, int] = {}
+        self.webrtc_ms: dict[str, int] = {}
         self.cast_ms: int | None = None
         self.kill_ms: int | None = None
         self._cameras = cameras
@@ -37,8 +39,8 @@ class Findings:
             self.say(f"FAILED: {what}")
         return holds
 
-    def conclude(self, log: Path) -> dict[str, Any]:
-        """Judge the counts and Home Assistant's log, and return the result."""
+    def conclude(self, log: Path, others: Iterable[Path] = ()) -> dict[str, Any]:
+        """Judge the counts and the logs, first Home Assistant's, and return the result."""
         judge = self.judge
         self.expect(not judge.after_kill, f"{judge.after_kill} pictures after the kill")
         self.expect(
@@ -50,11 +52,15 @@ class Findings:
         for record in logs.errors(log):
             if not any(record.message.endswith(text) for text in self.tolerated):
                 self.expect(False, f"hass log: {record.level} [{record.logger}] {record.message}")
+        for path in (log, *others):
+            keys = logs.relay_keys(path)
+            self.expect(not keys, f"{path.name} has {keys} keys of the relay")
         ok = not (self.failed or judge.foreign or judge.stale or self.bytes_after_kill)
         result: dict[str, Any] = {
             "ok": ok,
             "cameras": self._cameras,
             "live_ms": self.live_ms,
+            "webrtc_ms": self.webrtc_ms or None,
             "cast_ms": self.cast_ms,
             "kill_ms": self.kill_ms,
             "bytes_after_kill": self.bytes_after_kill,

@@ -10,12 +10,15 @@ import json
 from pathlib import Path
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
 from simulator.house import process
 from simulator.house.errors import HassFailed
+
+if TYPE_CHECKING:
+    from simulator.house.go2rtc import Access
 
 ROOT = Path(__file__).resolve().parents[2]
 """The repository: where ``custom_components`` is."""
@@ -73,6 +76,20 @@ mi_camera:
     api_url: {cloud}
 """
 
+# Without servers of its own Home Assistant gives browsers one on the internet, by which they
+# learn their address. Everybody is on this machine here, and nobody listens there.
+_WEBRTC_YAML = """\
+
+go2rtc:
+  url: {url}
+  username: {username}
+  password: {password}
+
+web_rtc:
+  ice_servers:
+    - url: stun:127.0.0.1:3478
+"""
+
 # Steps of the first-run wizard that would start analytics, a weather service, a radio
 # directory and Google's speech: done beforehand, so that only the owner is left to create.
 _ONBOARDING = {
@@ -117,11 +134,18 @@ class Hass:
     """One Home Assistant on 127.0.0.1.
 
     ``cloud`` is the address of the simulated cloud (``http://…``) that the integration's
-    developer option points at; None leaves the integration out.
+    developer option points at; None leaves the integration out. ``go2rtc`` is how to reach a
+    running one, None leaves WebRTC out.
     """
 
     def __init__(
-        self, directory: Path, port: int, *, cloud: str | None, extra_yaml: str = ""
+        self,
+        directory: Path,
+        port: int,
+        *,
+        cloud: str | None,
+        go2rtc: Access | None = None,
+        extra_yaml: str = "",
     ) -> None:
         """Describe the instance; ``directory`` is its configuration directory."""
         self.directory = directory.resolve()
@@ -129,6 +153,7 @@ class Hass:
         self.url = f"http://{_HOST}:{port}"
         self.log = self.directory / "hass.log"
         self._cloud = cloud
+        self._go2rtc = go2rtc
         self._extra = extra_yaml
         self._child = process.Child(
             [
@@ -166,6 +191,12 @@ class Hass:
         if self._cloud is not None:
             extra += _INTEGRATION_YAML.format(cloud=self._cloud)
             self._link_integration()
+        if self._go2rtc is not None:
+            extra += _WEBRTC_YAML.format(
+                url=self._go2rtc.url,
+                username=self._go2rtc.username,
+                password=self._go2rtc.password,
+            )
         (self.directory / "configuration.yaml").write_text(
             _CONFIGURATION.format(url=self.url, extra=extra), "utf-8"
         )

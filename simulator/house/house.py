@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Self
 
 from simulator.house import dashboard, setup_home
 from simulator.house.client import HassClient
-from simulator.house.errors import DisplayMissing, HassFailed, HomeFailed
+from simulator.house.errors import DisplayMissing, Go2rtcFailed, HassFailed, HomeFailed
+from simulator.house.go2rtc import Go2rtc, find_go2rtc
 from simulator.house.hass import INTEGRATION, Hass
 from simulator.house.home_process import Control, HomePlan, HomeProcess
 from simulator.house.watch import signed_in_picture
@@ -32,7 +33,15 @@ class House:
         self.plan = plan
         self.directory = directory
         self.home = HomeProcess(plan, directory / "home.log")
-        self.hass = Hass(directory / "hass", port, cloud=plan.cloud_url)
+        program = find_go2rtc()
+        self.go2rtc = None if program is None else Go2rtc(program, directory / "go2rtc")
+        """The go2rtc that Home Assistant has for WebRTC, None where there is none to be had."""
+        self.hass = Hass(
+            directory / "hass",
+            port,
+            cloud=plan.cloud_url,
+            go2rtc=None if self.go2rtc is None else self.go2rtc.access,
+        )
         self.dashboard = ""
         """Address of the dashboard."""
         self._progress = progress
@@ -74,6 +83,10 @@ class House:
         say = self._progress.say
         # Both take seconds and neither needs the other to start.
         self._stack.push_async_callback(self._stop)
+        if self.go2rtc is None:
+            say("no go2rtc here (script/setup fetches it): pictures come by HLS only")
+        else:
+            await self.go2rtc.start()
         home, hass = await asyncio.gather(
             self.home.start(), self.hass.start(), return_exceptions=True
         )
@@ -121,6 +134,8 @@ class House:
         await self._close_client()
         # In this order: Home Assistant takes its time to give up on displays that have gone.
         await self.hass.stop()
+        if self.go2rtc is not None:
+            await self.go2rtc.stop()
         await self.home.stop()
 
     async def _close_client(self) -> None:
@@ -147,14 +162,18 @@ class House:
 
     async def watch(self) -> None:
         """Return never, but raise when one of the processes ends by itself."""
-        hass = asyncio.create_task(self.hass.wait(), name="hass")
-        home = asyncio.create_task(self.home.wait(), name="simulated home")
+        waits = [self.hass.wait(), self.home.wait()]
+        if self.go2rtc is not None:
+            waits.append(self.go2rtc.wait())
+        tasks = [asyncio.create_task(wait, name="process") for wait in waits]
         try:
-            await asyncio.wait({hass, home}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (hass, home):
+            for task in tasks:
                 task.cancel()
-            await asyncio.wait({hass, home})
+            await asyncio.wait(tasks)
         if not self.hass.running:
             raise HassFailed(f"Home Assistant ended by itself; its log: {self.hass.log}")
+        if self.go2rtc is not None and not self.go2rtc.running:
+            raise Go2rtcFailed(f"go2rtc ended by itself; its log: {self.go2rtc.log}")
         raise HomeFailed(f"the simulated home ended by itself; its log: {self.home.log}")

@@ -16,12 +16,15 @@ has to be woken, and room for a busy machine."""
 HLS_AGE_MS = 15_000.0
 """Home Assistant cuts segments of about 6 s and a player may begin with the one before the
 newest: 6 to 10 s behind is how its HLS works, 15 s is not."""
+WEBRTC_AGE_MS = 5_000.0
+"""A viewer begins with the newest group of pictures, which is up to 2 s old and catches up."""
 LIMIT_MS = {
     "still": STILL_AGE_MS,
     "mjpeg": STILL_AGE_MS,
     "hls": HLS_AGE_MS,
     "display": HLS_AGE_MS,
     "browser": HLS_AGE_MS,
+    "webrtc": WEBRTC_AGE_MS,
 }
 MAX_EXAMPLES = 20
 
@@ -47,6 +50,11 @@ class Judge:
     examples: list[str] = field(default_factory=list)
     _begins: list[float] = field(default_factory=list)
     _ends: list[float] = field(default_factory=list)
+
+    @property
+    def killed_ms(self) -> float | None:
+        """When the last kill has returned, None before the first."""
+        return self._begins[-1] if self._begins else None
 
     def killed(self, returned_ms: float) -> None:
         """Note that a kill has returned: from now on nothing may be seen."""

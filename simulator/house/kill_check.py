@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from simulator.house.addresses import Address, ask, collect, offers
+from simulator.house.addresses import Address, ask, collect, offers, relay
 from simulator.house.casts import cast
 from simulator.house.errors import ApiError
 from simulator.house.pictures import now_ms
@@ -84,6 +84,8 @@ class KillCheck:
         for did, entity_id in self._house.entities.cameras.items():
             url = watches[did].url if did in watches else ""
             self._old += await collect(client, entity_id, url)
+        if self._house.go2rtc is not None:
+            self._old += relay(self._house.go2rtc)
         answers = await ask(client, self._old)
         dead = [one.address.what for one in answers if one.status != 200 or not one.size]
         self._found.expect(not dead, f"addresses that should give a picture: {', '.join(dead)}")
@@ -173,7 +175,8 @@ class KillCheck:
             await client.call("mi_camera.enable_all")
         on = await client.wait_state(self._house.entities.switch, "on", SWITCHES)
         found.expect(on, "the switch is on again")
-        for answer in await ask(client, [one for one in self._old if "HLS" in one.what]):
+        streams = [one for one in self._old if "HLS" in one.what or "relay" in one.what]
+        for answer in await ask(client, streams):
             alive = answer.status == 200 and answer.size > 0
             found.expect(not alive, f"{answer.address.what} of before the kill works again")
 

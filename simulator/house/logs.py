@@ -95,6 +95,14 @@ def _expected(record: LogRecord) -> bool:
     return False
 
 
+_RELAY_KEY = re.compile(r"/live\.ts\?auth=[\w-]{16,}")
+
+
+def relay_keys(path: Path) -> int:
+    """Return how often a log gives away an address of pictures with its key."""
+    return len(_RELAY_KEY.findall(_read(path, 0)))
+
+
 def _read(path: Path, offset: int) -> str:
     with path.open("rb") as file:
         file.seek(offset)

@@ -21,7 +21,7 @@ class Picture:
     """One picture as a viewer got it; times are unix milliseconds."""
 
     source: str
-    """``hls``, ``still``, ``mjpeg`` or ``display``."""
+    """``hls``, ``still``, ``mjpeg``, ``display``, ``browser`` or ``webrtc``."""
     tag: Tag | None
     """None when the picture could be decoded but its tag could not be read."""
     requested_ms: float

@@ -20,25 +20,25 @@ _SCENES = ("kitchen", "nursery", "porch", "garden")
 _SIZE = [640, 360]
 
 
-def describe(cameras: int) -> dict[str, Any]:
+def describe(cameras: int, network: str = NETWORK) -> dict[str, Any]:
     """Return the description of a home with this many cameras and two displays."""
     return {
-        "cameras": [_camera(index) for index in range(cameras)],
+        "cameras": [_camera(index, network) for index in range(cameras)],
         "displays": [
-            {"name": name, "address": f"{NETWORK}.{61 + index}", "model": "Google Nest Hub"}
+            {"name": name, "address": f"{network}.{61 + index}", "model": "Google Nest Hub"}
             for index, name in enumerate(("Hall display", "Desk display"))
         ],
         "cloud": {
-            "address": f"{NETWORK}.3",
+            "address": f"{network}.3",
             "username": "demo@example.com",
             "password": "open-sesame",
             "region": "de",
         },
-        "control": {"address": f"{NETWORK}.2"},
+        "control": {"address": f"{network}.2"},
     }
 
 
-def _camera(index: int) -> dict[str, Any]:
+def _camera(index: int, network: str) -> dict[str, Any]:
     model, audio = _MODELS[index % len(_MODELS)]
     scene = _SCENES[index % len(_SCENES)]
     return {
@@ -46,7 +46,7 @@ def _camera(index: int) -> dict[str, Any]:
         "model": model,
         "name": f"{scene.capitalize()} {index + 1}",
         "scene": scene,
-        "address": f"{NETWORK}.{11 + index}",
+        "address": f"{network}.{11 + index}",
         "token": f"{0x736F616B + index:08x}" * 4,
         "transport": "tcp" if index % 3 == 1 else "udp",
         "codec": "h264",

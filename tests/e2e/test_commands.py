@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from simulator.house.browser import find_chromium
+from simulator.house.go2rtc import find_go2rtc
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,12 +43,16 @@ def run(*arguments: str, seconds: float) -> tuple[int, dict[str, Any]]:
 def test_the_demo_does_the_main_job() -> None:
     if find_chromium() is None:
         pytest.skip("no Chromium")
+    if find_go2rtc() is None:
+        pytest.skip("no go2rtc")
     status, result = run("demo", "--check", seconds=420)
     assert status == 0
     assert result["ok"] is True
     assert result["cameras"] == 3
     assert set(result["live_ms"]) == {"kitchen", "nursery", "porch"}
     assert all(0 < value < 15_000 for value in result["live_ms"].values())
+    assert set(result["webrtc_ms"]) == {"kitchen", "nursery", "porch"}
+    assert all(0 < value < 500 for value in result["webrtc_ms"].values())
     assert 0 < result["cast_ms"] < 30_000
     assert 0 <= result["kill_ms"] < 1000
     assert (result["bytes_after_kill"], result["foreign"], result["stale"]) == (0, 0, 0)
