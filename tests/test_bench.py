@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 from pathlib import Path
+import pstats
 import signal
 import socket
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -25,7 +28,7 @@ SIDES = ["ours", "go2rtc"]
 
 def _nothing_listens() -> None:
     """The cameras' ports can be had again: the simulated home has ended."""
-    for number in range(20):
+    for number in range(68):
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.bind((f"127.0.60.{11 + number}", 32108))
 
@@ -42,11 +45,11 @@ def _leaves(figures: dict[str, Any], path: str = "") -> Iterator[tuple[str, floa
 def test_short_run() -> None:
     required(go2rtc(), "go2rtc")
     run = subprocess.run(
-        [*COMMAND, "--json", "--seconds", "3", "--rounds", "1"],
+        [*COMMAND, "--json", "--seconds", "2", "--rounds", "1", "--streams", "2"],
         cwd=ROOT,
         capture_output=True,
         text=True,
-        timeout=170,
+        timeout=110,
         check=False,
     )
     assert run.returncode == 0, run.stderr
@@ -56,6 +59,7 @@ def test_short_run() -> None:
     figures = json.loads(line)
 
     first, cpu, rpc = (figures[k] for k in ("first_frame_ms", "cpu_percent_per_stream", "rpc_ms"))
+    woken = figures["wakeups_per_picture"]
     assert list(first) == ["cold", "warm"]
     assert list(cpu) == ["udp", "tcp"]
     assert list(figures["latency_ms"]) == ["p50", "p99"]
@@ -63,11 +67,13 @@ def test_short_run() -> None:
         *first.values(),
         *cpu["udp"].values(),
         *cpu["tcp"].values(),
+        *woken["udp"].values(),
+        *woken["tcp"].values(),
         *figures["latency_ms"].values(),
         figures["rss_mb_per_stream"],
     ):
         assert list(sides) == SIDES
-    assert list(cpu["udp"]) == list(cpu["tcp"]) == ["1", "8"]
+    assert list(cpu["udp"]) == list(cpu["tcp"]) == list(woken["udp"]) == ["2"]
     assert list(rpc) == ["1", "20"]
     for sides in rpc.values():
         assert list(sides) == ["ours", "python_miio"]
@@ -84,6 +90,8 @@ def test_short_run() -> None:
         assert due - 100 < first["cold"][side] < 10_000
         assert figures["latency_ms"]["p50"][side] <= figures["latency_ms"]["p99"][side] < 3000
         assert -2 < figures["rss_mb_per_stream"][side] < 50
+        # What MPEG-TS adds to 1.5 Mbit/s is a few percent; two seconds are not a whole group.
+        assert 900 < figures["run"]["kbit_per_second"][side] < 2500
     assert first["warm"]["ours"] < first["cold"]["ours"]
     assert all(value < 50 for name, value in numbers.items() if name.startswith("cpu_percent"))
     assert all(of["p50"] <= of["p99"] < 3000 for sides in rpc.values() for of in sides.values())
@@ -103,12 +111,43 @@ def test_interrupted() -> None:
     _nothing_listens()
 
 
-def test_bad_arguments() -> None:
+@pytest.mark.e2e
+def test_profile_of_one_case(tmp_path: Path) -> None:
+    profile = tmp_path / "ours.prof"
     run = subprocess.run(
-        [*COMMAND, "--seconds", "0"], cwd=ROOT, capture_output=True, text=True, check=False
+        [*COMMAND, "--case", "tcp:1", "--seconds", "1", "--profile", str(profile)],
+        cwd=ROOT,
+        env={**os.environ, "MI_CAMERA_GO2RTC": "/bin/false"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    _nothing_listens()
+    assert "its figures are null" in run.stderr or "go2rtc's figures are null" in run.stderr
+    assert "TCP, 1 stream" in run.stdout
+    assert "internal time" in run.stdout
+    names = {name for _, _, name in cast("Any", pstats.Stats(str(profile))).stats}
+    assert "receive_stream" in names
+    assert "_find_and_load" not in names  # importing is not in it
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--seconds", "0"], "a number from 1 to 600"),
+        (["--streams", "1,33"], "a number from 1 to 32"),
+        (["--case", "sctp:1"], "udp:N or tcp:N"),
+        (["--profile", "file"], "--profile needs --case"),
+    ],
+)
+def test_bad_arguments(arguments: list[str], said: str) -> None:
+    run = subprocess.run(
+        [*COMMAND, *arguments], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert run.returncode == 2
-    assert "a number from 1 to 600" in run.stderr
+    assert said in run.stderr
 
 
 @pytest.fixture
@@ -153,6 +192,7 @@ def test_figures_of_a_side_that_is_not_there_are_dashes() -> None:
     figures = {
         "first_frame_ms": {"cold": sides, "warm": sides},
         "cpu_percent_per_stream": {"udp": {"1": sides, "8": sides}},
+        "wakeups_per_picture": {"udp": {"1": sides, "8": sides}},
         "latency_ms": {"p50": sides, "p99": sides},
         "rss_mb_per_stream": sides,
         "rpc_ms": {"1": {"ours": calls, "python_miio": calls}},
@@ -161,6 +201,7 @@ def test_figures_of_a_side_that_is_not_there_are_dashes() -> None:
             "rounds": 1,
             "key_frame_due_ms": 1.0,
             "idle_rss_mb": sides,
+            "kbit_per_second": sides,
             "load": [0.5, 0.75],
             "cpus": 2,
         },
@@ -169,6 +210,19 @@ def test_figures_of_a_side_that_is_not_there_are_dashes() -> None:
     lines = table(figures).splitlines()
     assert next(line for line in lines if "UDP, 8 streams" in line).split()[-2:] == ["1.23", "–"]
     assert max(map(len, lines)) <= 80
+
+
+@pytest.mark.usefixtures("_benchmark")
+async def test_a_helper_that_sleeps_is_woken_as_often_as_it_is_asked(tmp_path: Path) -> None:
+    from benchmark.processes import Helper, cpu_seconds, wakeups
+
+    async with Helper("rpc_process", tmp_path) as helper:
+        await helper.ask({"side": "ours", "devices": []})
+        cpu, before = cpu_seconds(helper.pid), wakeups(helper.pid)
+        assert before > 0
+        await asyncio.sleep(0.3)
+        assert wakeups(helper.pid) <= before + 2
+        assert 0 <= cpu_seconds(helper.pid) - cpu < 0.1
 
 
 @pytest.mark.usefixtures("_benchmark")
@@ -189,7 +243,6 @@ def test_pictures_out_of_a_transport_stream(size: int) -> None:
         unit = AccessUnit(Source("1"), 1, 1, number, at, Codec.H264, keyframe=keyframe, data=data)
         chunks.append(muxer.mux(unit))
         ends.append(sum(map(len, chunks)))
-    muxer.close()
     stream, whole = TransportStream(), b"".join(chunks)
     pictures: list[Picture] = []
     # The arrival of a byte is its position here.

@@ -14,11 +14,12 @@ from homeassistant.const import (
     CONF_TOKEN,
     CONF_USERNAME,
 )
-from homeassistant.data_entry_flow import FlowResultType
+from homeassistant.data_entry_flow import FlowResultType, InvalidData
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 import pytest
 
 from custom_components.mi_camera import sign_in
+from custom_components.mi_camera.camera_config import CONF_QUALITY, CONF_SOUND
 from custom_components.mi_camera.cloud import CloudApiError, CloudError, SessionExpired
 from custom_components.mi_camera.const import DOMAIN, SUBENTRY_ACCOUNT, SUBENTRY_CAMERA
 from custom_components.mi_camera.flow_forms import CONF_CAMERAS
@@ -319,34 +320,101 @@ async def test_a_camera_can_be_added_later_by_address(
     assert result["reason"] == "already_configured"
 
 
-async def test_a_camera_follows_its_new_address_but_is_not_replaced_by_another(
-    hass: HomeAssistant, entry: MiCameraConfigEntry, home: Home
-) -> None:
-    kitchen, porch = home.cameras
+def subentry_of(entry: MiCameraConfigEntry, camera: SimCamera) -> ConfigSubentry:
     (subentry,) = (
         one
         for one in entry.get_subentries_of_type(SUBENTRY_CAMERA)
-        if one.unique_id == str(kitchen.spec.did)
+        if one.unique_id == str(camera.spec.did)
     )
-    await kitchen.stop()
-    kitchen.spec.address = f"{ADDRESSES}.77"
-    moved = SimCamera(kitchen.spec, home.keys)
-    await moved.start()
-    home.cameras[0] = moved
+    return subentry
+
+
+async def reconfigure(
+    hass: HomeAssistant, entry: MiCameraConfigEntry, subentry: ConfigSubentry
+) -> Any:
     result = await hass.config_entries.subentries.async_init(
         (entry.entry_id, SUBENTRY_CAMERA),
         context={"source": "reconfigure", "subentry_id": subentry.subentry_id},
     )
     assert result["step_id"] == "reconfigure"
+    return result
+
+
+def shown(result: Any) -> dict[str, Any]:
+    """Return what a form shows in its fields."""
+    return {
+        str(key): (key.description or {}).get("suggested_value")
+        for key in result["data_schema"].schema
+    }
+
+
+async def test_a_camera_follows_its_new_address_but_is_not_replaced_by_another(
+    hass: HomeAssistant, entry: MiCameraConfigEntry, home: Home
+) -> None:
+    kitchen, porch = home.cameras
+    subentry = subentry_of(entry, kitchen)
+    await kitchen.stop()
+    kitchen.spec.address = f"{ADDRESSES}.77"
+    moved = SimCamera(kitchen.spec, home.keys)
+    await moved.start()
+    home.cameras[0] = moved
+    result = await reconfigure(hass, entry, subentry)
+    options = {CONF_QUALITY: "low", CONF_SOUND: False}
     result = await answer_subentry(
-        hass, result, {CONF_HOST: porch.spec.address, CONF_TOKEN: porch.spec.token.hex()}
+        hass,
+        result,
+        {CONF_HOST: porch.spec.address, CONF_TOKEN: porch.spec.token.hex(), **options},
     )
     assert result["errors"] == {"base": "other_device"}
+    assert shown(result) == {CONF_HOST: porch.spec.address, CONF_TOKEN: None, **options}
+    # The token of before is tried if none is given, and what is typed may be in capitals.
+    result = await answer_subentry(hass, result, {CONF_HOST: f"{ADDRESSES}.78", **options})
+    assert result["errors"] == {"base": "cannot_connect_camera"}
     token = kitchen.spec.token.hex()
-    result = await answer_subentry(hass, result, {CONF_HOST: moved.spec.address, CONF_TOKEN: token})
+    result = await answer_subentry(
+        hass,
+        result,
+        {CONF_HOST: f" {moved.spec.address} ", CONF_TOKEN: f" {token.upper()} ", **options},
+    )
     assert result["reason"] == "reconfigure_successful"
     assert hass.states.get("camera.kitchen").state == "idle"
-    assert entry.subentries[subentry.subentry_id].data[CONF_HOST] == moved.spec.address
+    data = entry.subentries[subentry.subentry_id].data
+    assert data == {**subentry.data, CONF_HOST: moved.spec.address, **options}
+
+
+async def test_what_a_camera_sends_can_be_changed_while_it_is_away(
+    hass: HomeAssistant, entry: MiCameraConfigEntry, home: Home
+) -> None:
+    kitchen = home.cameras[0]
+    subentry = subentry_of(entry, kitchen)
+    host = kitchen.spec.address
+    # What was stored by a version before there was a choice.
+    old = {key: subentry.data[key] for key in subentry.data.keys() - {CONF_QUALITY, CONF_SOUND}}
+    hass.config_entries.async_update_subentry(entry, subentry, data=old)
+    await settle(hass)
+    coordinator = entry.runtime_data.cameras[subentry.subentry_id]
+    assert (coordinator.config.quality, coordinator.config.sound) == ("best", True)
+    await kitchen.stop()
+    result = await reconfigure(hass, entry, subentry)
+    assert shown(result) == {
+        CONF_HOST: host,
+        CONF_TOKEN: None,
+        CONF_QUALITY: "best",
+        CONF_SOUND: True,
+    }
+    options = {CONF_QUALITY: "low", CONF_SOUND: False}
+    with pytest.raises(InvalidData):
+        await answer_subentry(
+            hass, result, {CONF_HOST: host, CONF_QUALITY: "4K", CONF_SOUND: False}
+        )
+    result = await answer_subentry(hass, result, {CONF_HOST: host, **options})
+    assert result["reason"] == "reconfigure_successful"
+    assert entry.subentries[subentry.subentry_id].data == {**old, **options}
+    # The camera is the same, with other settings.
+    assert entry.runtime_data.cameras[subentry.subentry_id] is coordinator
+    assert (coordinator.config.quality, coordinator.config.sound) == ("low", False)
+    result = await reconfigure(hass, entry, subentry)
+    assert shown(result) == {CONF_HOST: host, CONF_TOKEN: None, **options}
 
 
 async def test_damaged_subentries_are_reported_and_the_rest_works(

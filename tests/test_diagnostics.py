@@ -33,7 +33,7 @@ async def test_no_secret_is_in_diagnostics_states_or_the_debug_log(
 
     (account,) = entry.get_subentries_of_type(SUBENTRY_ACCOUNT)
     session = AccountConfig.parse(account.data).session
-    keys = entry.runtime_data._keys.values()
+    keys = [kept.keys for kept in entry.runtime_data.keys._kept.values()]
     secrets = {
         PASSWORD,
         session.pass_token,

@@ -12,8 +12,16 @@ from custom_components.mi_camera.device import (
     MiioTimeout,
     MiioWrongDevice,
 )
-from custom_components.mi_camera.exceptions import translated
+from custom_components.mi_camera.exceptions import session_error, translated
 from custom_components.mi_camera.gate_record import GateRecord
+from custom_components.mi_camera.media import Trouble, UpstreamError
+from custom_components.mi_camera.miss import (
+    MissBusy,
+    MissClosed,
+    MissError,
+    MissRefused,
+    MissUnreachable,
+)
 
 
 @pytest.mark.parametrize(
@@ -31,6 +39,25 @@ def test_each_kind_has_its_text(error: MiioError | CloudError, key: str) -> None
     assert translated(error, "Kitchen").translation_key == key
 
 
+@pytest.mark.parametrize(
+    ("error", "key"),
+    [
+        (UpstreamError(Trouble.BUSY), "camera_busy"),
+        (UpstreamError(Trouble.UNREACHABLE), "camera_no_answer"),
+        (UpstreamError(Trouble.REFUSED), "camera_no_keys"),
+        (UpstreamError(Trouble.NO_KEYS), "camera_no_keys"),
+        (UpstreamError(Trouble.ASLEEP), "camera_asleep"),
+        (UpstreamError(Trouble.BROKEN), "camera_failed"),
+        (MissBusy("x"), "camera_busy"),
+        (MissUnreachable("x"), "camera_no_answer"),
+        (MissRefused("x"), "camera_no_keys"),
+        (MissClosed("x"), "camera_failed"),
+    ],
+)
+def test_each_trouble_of_a_session_has_its_text(error: UpstreamError | MissError, key: str) -> None:
+    assert session_error(error, "Kitchen").translation_key == key
+
+
 CAMERA = {"did": "1", "name": "n", "model": "m", "host": "h", "token": "0" * 32}
 
 
@@ -45,10 +72,16 @@ CAMERA = {"did": "1", "name": "n", "model": "m", "host": "h", "token": "0" * 32}
         {"token": "0" * 31},
         {"token": "g" * 32},
         {"token": "00 " * 10 + "00"},
+        {"quality": "4K"},
+        {"quality": None},
+        {"sound": 1},
     ],
 )
 def test_a_stored_camera_is_checked(damage: dict[str, object]) -> None:
-    assert CameraConfig.parse(CAMERA).as_dict() == {**CAMERA, "mac": None, "account": None}
+    defaults = {"mac": None, "account": None, "quality": "best", "sound": True}
+    assert CameraConfig.parse(CAMERA).as_dict() == {**CAMERA, **defaults}
+    changed = {**CAMERA, "quality": "low", "sound": False}
+    assert CameraConfig.parse(changed).as_dict() == {**defaults, **changed}
     with pytest.raises(ValueError, match="stored camera"):
         CameraConfig.parse({**CAMERA, **damage})
 

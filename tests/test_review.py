@@ -21,10 +21,12 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import entity_registry as er
 import pytest
 
+from custom_components.mi_camera.camera_config import CONF_QUALITY, CONF_SOUND, QUALITY_BEST
 from custom_components.mi_camera.const import DOMAIN
 from custom_components.mi_camera.gate import Gate
 from custom_components.mi_camera.kill_switch import DATA_KILL_SWITCH
 from custom_components.mi_camera.media import Feed, FeedLimits, Source
+from custom_components.mi_camera.media.camera_clock import CameraClock
 
 from . import home as home_module
 from .conftest import settle
@@ -225,23 +227,13 @@ async def test_an_mjpeg_viewer_is_not_left_with_a_frozen_picture(
     assert time.monotonic() - since < 13
 
 
-async def test_a_camera_whose_clock_runs_slow_stays_live(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_camera_whose_clock_runs_slow_stays_live() -> None:
     """50 ppm, as cheap clocks do: after a day and a bit each picture would count as late."""
-    from custom_components.mi_camera.media import upstream as module
-    from custom_components.mi_camera.miss import Codec, MissKeys, VideoFrame
-
-    now = 1000.0
-    monkeypatch.setattr(module.time, "monotonic", lambda: now)
-    units: list[Any] = []
-    source = module.MissUpstream(Source("1", 0), lambda: "127.0.0.1", None)  # type: ignore[arg-type]
-    keys = MissKeys(bytes(32), bytes(32), bytes(32), "")
-    session = module._MissSession(source, 1, "127.0.0.1", keys, units.append, lambda: None)
-    for minute in range(0, 60 * 36, 10):
-        now = 1000.0 + minute * 60
-        stamp = int(minute * 60 * 1000 * (1 - 50e-6))
-        session._frame(VideoFrame(0, minute, stamp, Codec.H264, True, b"x"))
-    ages = [1000.0 + at * 600 - unit.captured for at, unit in enumerate(units)]
-    monkeypatch.undo()
+    clock = CameraClock()
+    ages = []
+    for seconds in range(0, 36 * 3600, 600):
+        now = 1000.0 + seconds
+        ages.append(now - clock.captured(seconds * (1 - 50e-6), now))
     assert max(ages) < FeedLimits().max_lag
 
 
@@ -472,6 +464,8 @@ async def test_a_token_with_spaces_does_not_lose_the_camera(
         {
             CONF_HOST: home.cameras[0].spec.address,
             CONF_TOKEN: home.cameras[0].spec.token.hex(" "),
+            CONF_QUALITY: QUALITY_BEST,
+            CONF_SOUND: True,
         },
     )
     await settle(hass)

@@ -353,6 +353,16 @@ def test_selectors() -> None:
         for name, call in calls(tree)
         if name == "SelectSelectorConfig" and keyword(call, "translation_key") is not None
     }
+    of_actions = [
+        described["selector"]["select"]
+        for service in services().values()
+        for described in service["fields"].values()
+        if "select" in described["selector"]
+    ]
+    for select in of_actions:
+        options = EN["selector"][select["translation_key"]]["options"]
+        assert list(options) == select["options"]
+    used |= {select["translation_key"] for select in of_actions}
     assert used == EN["selector"].keys()
     assert set(EN["selector"]["region"]["options"]) == set(REGIONS)
 
@@ -396,6 +406,8 @@ def test_action_schemas_have_the_fields_that_are_described() -> None:
     schemas = {
         "cast": module.CAST_SCHEMA,
         "stop_cast": module.STOP_CAST_SCHEMA,
+        "ptz": module.PTZ_SCHEMA,
+        "ptz_position": module.PTZ_POSITION_SCHEMA,
         "disable_all": module.REASON_SCHEMA,
         "enable_all": module.REASON_SCHEMA,
     }

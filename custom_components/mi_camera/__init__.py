@@ -12,6 +12,7 @@ import probatio as vol
 from .cloud import PRODUCTION, CloudEndpoints
 from .const import CONF_ACCOUNT_URL, CONF_API_URL, CONF_DEVELOPER, DATA_ENDPOINTS, DOMAIN
 from .hub import Hub
+from .key_store import KeyStore
 from .kill_switch import DATA_KILL_SWITCH, KillSwitch
 from .services import async_setup_services
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from .hub import MiCameraConfigEntry
 
-PLATFORMS = [Platform.CAMERA, Platform.SWITCH]
+PLATFORMS = [Platform.BUTTON, Platform.CAMERA, Platform.MEDIA_PLAYER, Platform.SWITCH]
 
 
 def _endpoints(urls: dict[str, str]) -> CloudEndpoints:
@@ -94,6 +95,7 @@ async def async_unload_entry(hass: HomeAssistant, entry: MiCameraConfigEntry) ->
 
 
 async def async_remove_entry(hass: HomeAssistant, entry: MiCameraConfigEntry) -> None:
-    """Forget that pictures were allowed."""
+    """Forget that pictures were allowed, and all keys."""
     if (kill_switch := hass.data.get(DATA_KILL_SWITCH)) is not None:
         await kill_switch.async_forget()
+    await KeyStore(hass).async_remove()

@@ -6,7 +6,7 @@ from collections import deque
 import secrets
 from typing import TYPE_CHECKING, Any, override
 
-from homeassistant.components.camera import Camera, CameraEntityFeature
+from homeassistant.components.camera import Camera, CameraEntityFeature, WebRTCError
 from homeassistant.components.camera.const import DATA_CAMERA_PREFS
 from homeassistant.components.stream import HLS_PROVIDER
 from homeassistant.core import CoreState, callback
@@ -14,9 +14,9 @@ from homeassistant.core import CoreState, callback
 from .const import DOMAIN
 from .entity import MiCameraEntity
 from .live_stream import async_detach, async_end_in_background
-from .media import FeedState
 
 if TYPE_CHECKING:
+    from homeassistant.components.camera import WebRTCSendMessage
     from homeassistant.components.stream import Stream
     from homeassistant.core import HomeAssistant
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .coordinator import CameraCoordinator
     from .gate import Permit
     from .hub import MiCameraConfigEntry
+    from .lens import Lens
 
 PARALLEL_UPDATES = 0
 
@@ -35,11 +36,14 @@ async def async_setup_entry(
     entry: MiCameraConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add an entity for each camera there is and will be."""
+    """Add an entity for each lens of each camera there is and will be."""
 
     @callback
     def add(coordinator: CameraCoordinator) -> None:
-        async_add_entities([MiCamera(coordinator)], config_subentry_id=coordinator.subentry_id)
+        async_add_entities(
+            [LENSES[lens.number](lens) for lens in coordinator.lenses],
+            config_subentry_id=coordinator.subentry_id,
+        )
 
     entry.runtime_data.async_on_camera(add)
 
@@ -52,25 +56,29 @@ class MiCamera(MiCameraEntity, Camera):
     addresses, and the old one is never pointed elsewhere.
     """
 
-    _attr_name = None
     _attr_brand = "Xiaomi"
     _attr_supported_features = CameraEntityFeature.ON_OFF | CameraEntityFeature.STREAM
 
-    def __init__(self, coordinator: CameraCoordinator) -> None:
-        """Show lens 0 of the coordinator's camera."""
-        MiCameraEntity.__init__(self, coordinator, "0")
+    def __init__(self, lens: Lens) -> None:
+        """Show one lens."""
+        MiCameraEntity.__init__(self, lens.coordinator, lens.key)
         Camera.__init__(self)
-        self._attr_model = coordinator.config.model
+        self.lens = lens
+        self._attr_model = lens.coordinator.config.model
         self._source: tuple[Permit, str] | None = None
         self._was_shown = False
         self._tokens: deque[str] = deque(maxlen=MAX_TOKENS)
+        self._webrtc: dict[str, WebRTCSendMessage] = {}
+        # On the instance: Home Assistant takes a class that overrides this for a camera that
+        # speaks WebRTC itself, and leaves go2rtc and HLS out.
+        self.async_handle_async_webrtc_offer = self._async_webrtc_offer  # type: ignore[method-assign]
 
     @override
     async def async_added_to_hass(self) -> None:
         """Follow the camera and the gate."""
         await super().async_added_to_hass()
         self.async_on_remove(self.hub.gate.on_close(self._cut))
-        self.async_on_remove(self.coordinator.async_on_stall(self._drop_stream))
+        self.async_on_remove(self.lens.async_on_stall(self._drop_stream))
 
     @override
     async def async_will_remove_from_hass(self) -> None:
@@ -90,19 +98,19 @@ class MiCamera(MiCameraEntity, Camera):
     @override
     def is_on(self) -> bool:
         """On while the lens is awake and pictures are allowed."""
-        return self.coordinator.permit() is not None
+        return self.lens.permit() is not None
 
     @property
     @override
     def is_streaming(self) -> bool:
         """Streaming while somebody looks."""
-        return self.coordinator.feed.state is FeedState.LIVE
+        return self.lens.live
 
     @callback
     @override
     def _handle_coordinator_update(self) -> None:
         """End the stream when the camera has gone or fallen asleep."""
-        shown = self.coordinator.permit() is not None
+        shown = self.lens.permit() is not None
         if not shown:
             self._drop_stream()
         if shown is not self._was_shown:
@@ -151,17 +159,17 @@ class MiCamera(MiCameraEntity, Camera):
 
     @callback
     def _relay_address(self) -> str | None:
-        permit = self.coordinator.permit()
+        permit = self.lens.permit()
         if permit is None:
             return None
         if self._source is None or self._source[0] != permit:
-            self._source = (permit, self.hub.relay.grant(self.coordinator.feed, permit))
+            self._source = (permit, self.hub.relay.grant(self.lens.feed, permit))
         return self._source[1]
 
     @override
     async def async_create_stream(self) -> Stream | None:
         """Return the stream of the present permit, or None when there is none."""
-        permit = self.coordinator.permit()
+        permit = self.lens.permit()
         if permit is None:
             return None
         stream = await super().async_create_stream()
@@ -193,14 +201,32 @@ class MiCamera(MiCameraEntity, Camera):
     async def async_camera_image(
         self, width: int | None = None, height: int | None = None
     ) -> bytes | None:
-        """Return a still that is live, or nothing."""
-        permit = self.coordinator.permit()
-        if permit is None:
+        """Return a still that is live, or nothing.
+
+        A dashboard asks for stills all day. A camera that sleeps to save its battery is not
+        woken for them: it gives some while somebody watches its stream.
+        """
+        permit = self.lens.permit()
+        if permit is None or (self.coordinator.model.wake is not None and not self.lens.live):
             return None
-        still = await self.coordinator.stills.still(permit, width, height)
+        still = await self.lens.stills.still(permit, width, height)
         if still is None or not permit.valid:
             return None
         return still.jpeg
+
+    async def _async_webrtc_offer(
+        self, offer_sdp: str, session_id: str, send_message: WebRTCSendMessage
+    ) -> None:
+        """Let go2rtc answer, and remember whom to tell of the end."""
+        self._webrtc[session_id] = send_message
+        await Camera.async_handle_async_webrtc_offer(self, offer_sdp, session_id, send_message)
+
+    @callback
+    @override
+    def close_webrtc_session(self, session_id: str) -> None:
+        """Forget a viewer that has gone."""
+        self._webrtc.pop(session_id, None)
+        super().close_webrtc_session(session_id)
 
     # -- ending ---------------------------------------------------------------------------------
 
@@ -210,6 +236,11 @@ class MiCamera(MiCameraEntity, Camera):
         if self._source is not None:
             self.hub.relay.revoke(self._source[1])
             self._source = None
+        while self._webrtc:
+            # Without a word a browser shows the last picture for as long as it likes.
+            session_id, send_message = self._webrtc.popitem()
+            send_message(WebRTCError("stream_ended", "There is no live picture any more"))
+            super().close_webrtc_session(session_id)
         while self._tokens:
             self.hub.casts.remember_dead(self._tokens.pop())
         if (stream := self.stream) is not None:
@@ -232,5 +263,20 @@ class MiCamera(MiCameraEntity, Camera):
     @override
     def extra_state_attributes(self) -> dict[str, Any] | None:
         """Say why there is no picture when somebody looks and there is none."""
-        trouble = self.coordinator.feed.trouble
+        trouble = self.lens.trouble
         return {"trouble": trouble.value} if trouble is not None else None
+
+
+class FirstLens(MiCamera):
+    """The only lens, or the first of two: it has the camera's name."""
+
+    _attr_name = None
+
+
+class SecondLens(MiCamera):
+    """The second lens of a camera that has two."""
+
+    _attr_translation_key = "second_lens"
+
+
+LENSES = (FirstLens, SecondLens)

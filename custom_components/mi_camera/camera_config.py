@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from string import hexdigits
-from typing import Any, Self
+from typing import Any, Final, Literal, Self
 
 from homeassistant.const import CONF_HOST, CONF_MODEL, CONF_NAME, CONF_REGION, CONF_TOKEN
 
@@ -15,11 +15,21 @@ CONF_DID = "did"
 CONF_MAC = "mac"
 CONF_ACCOUNT = "account"
 CONF_SESSION = "session"
+CONF_QUALITY = "quality"
+CONF_SOUND = "sound"
+
+QUALITY_BEST: Final = "best"
+QUALITY_LOW: Final = "low"
+QUALITIES = (QUALITY_BEST, QUALITY_LOW)
 
 
 @dataclass(frozen=True, slots=True)
 class CameraConfig:
-    """A camera subentry. `account` is the user id of the account that lists it."""
+    """A camera subentry. `account` is the user id of the account that lists it.
+
+    `quality` is one of `QUALITIES`; `sound` is whether its microphone is listened to. What
+    was stored before there were these two has neither.
+    """
 
     did: str
     name: str
@@ -28,6 +38,8 @@ class CameraConfig:
     token: str = field(repr=False)
     mac: str | None = None
     account: str | None = None
+    quality: Literal["best", "low"] = QUALITY_BEST
+    sound: bool = True
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> Self:
@@ -41,6 +53,11 @@ class CameraConfig:
             raise ValueError("a stored camera has no valid did")
         if len(token) != 32 or not all(digit in hexdigits for digit in token):
             raise ValueError("a stored camera has no valid token")
+        quality, sound = data.get(CONF_QUALITY, QUALITY_BEST), data.get(CONF_SOUND, True)
+        if quality not in QUALITIES:
+            raise ValueError("a stored camera has no valid quality")
+        if sound is not True and sound is not False:
+            raise ValueError("a stored camera has no valid sound")
         return cls(
             did=did,
             name=_text(data, CONF_NAME),
@@ -49,6 +66,8 @@ class CameraConfig:
             token=token,
             mac=data.get(CONF_MAC),
             account=data.get(CONF_ACCOUNT),
+            quality=quality,
+            sound=sound,
         )
 
     def as_dict(self) -> dict[str, Any]:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from homeassistant.components.stream import Stream
     from homeassistant.core import State
 
-    from .coordinator import CameraCoordinator
     from .gate import Permit
+    from .lens import Lens
 
 SHOWING = {MediaPlayerState.PLAYING, MediaPlayerState.BUFFERING, MediaPlayerState.PAUSED}
 
@@ -38,9 +38,9 @@ class EndReason(StrEnum):
 
 @dataclass(slots=True, eq=False)
 class CastSession:
-    """One camera on one player. Address and token are secrets of this session."""
+    """One lens on one player; `camera` is its entity. Address and token are secrets of this session."""
 
-    coordinator: CameraCoordinator
+    lens: Lens
     camera: str
     player: str
     permit: Permit

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from .coordinator import CameraCoordinator
     from .gate import Permit
     from .hub import Hub
+    from .lens import Lens
 
 HLS_TYPE = "application/vnd.apple.mpegurl"
 PLAYING_TIMEOUT = 40.0
@@ -72,19 +73,19 @@ class CastSessions:
 
     async def async_cast(
         self,
-        coordinator: CameraCoordinator,
+        lens: Lens,
         camera: str,
         players: list[str],
         duration: timedelta | None,
         context: Context,
     ) -> list[CastSession]:
-        """Show a camera on players and return the sessions once all of them play it.
+        """Show a lens on players and return the sessions once all of them play it.
 
         Raises:
             MiCameraError, MiCameraInputError: it was impossible, or a player did not
                 play it; then no session of this call is left.
         """
-        self._check_camera(coordinator)
+        self._check_lens(lens)
         for player in players:
             self._check_player(player)
         if len(self._sessions) + len(players) > MAX_SESSIONS:
@@ -97,7 +98,7 @@ class CastSessions:
 
         async def start(player: str) -> None:
             started.append(
-                await self._async_cast_one(coordinator, camera, player, base, duration, context)
+                await self._async_cast_one(lens, camera, player, base, duration, context)
             )
 
         try:
@@ -112,10 +113,11 @@ class CastSessions:
             raise
         return started
 
-    def _check_camera(self, coordinator: CameraCoordinator) -> Permit:
-        permit = coordinator.permit()
+    def _check_lens(self, lens: Lens) -> Permit:
+        permit = lens.permit()
         if permit is not None:
             return permit
+        coordinator = lens.coordinator
         name = coordinator.config.name
         if not self._hub.gate.is_open:
             raise MiCameraInputError("pictures_off")
@@ -133,20 +135,20 @@ class CastSessions:
 
     async def _async_cast_one(
         self,
-        coordinator: CameraCoordinator,
+        lens: Lens,
         camera: str,
         player: str,
         base: str,
         duration: timedelta | None,
         context: Context,
     ) -> CastSession:
-        permit = self._check_camera(coordinator)
-        source = self._hub.relay.grant(coordinator.feed, permit)
+        permit = self._check_lens(lens)
+        source = self._hub.relay.grant(lens.feed, permit)
         stream, path = await async_open_hls(
             self._hass, source, f"cast of {camera}", lambda: self._stream_changed(source)
         )
         session = CastSession(
-            coordinator, camera, player, permit, source, stream, stream.access_token or ""
+            lens, camera, player, permit, source, stream, stream.access_token or ""
         )
         replaced = [one for one in self._sessions.values() if one.player == player]
         self._sessions[session.session_id] = session
@@ -218,7 +220,7 @@ class CastSessions:
 
         @callback
         def camera_changed() -> None:
-            if session.coordinator.permit() is None:
+            if session.lens.permit() is None:
                 self._end_soon(session, EndReason.CAMERA_GONE)
 
         session.undo.append(
@@ -228,9 +230,9 @@ class CastSessions:
                 event_filter=callback(lambda data: data["entity_id"] == session.player),
             )
         )
-        session.undo.append(session.coordinator.async_add_listener(camera_changed))
+        session.undo.append(session.lens.coordinator.async_add_listener(camera_changed))
         session.undo.append(
-            session.coordinator.async_on_stall(lambda: self._end_soon(session, EndReason.STALE))
+            session.lens.async_on_stall(lambda: self._end_soon(session, EndReason.STALE))
         )
         if duration is not None:
 
@@ -276,17 +278,19 @@ class CastSessions:
 
     async def async_end_camera(self, coordinator: CameraCoordinator) -> None:
         """End the sessions of a camera that goes away."""
-        for session in [one for one in self._sessions.values() if one.coordinator is coordinator]:
+        for session in [
+            one for one in self._sessions.values() if one.lens.coordinator is coordinator
+        ]:
             await self.async_end(session, EndReason.CAMERA_GONE)
 
     async def async_end_all(
-        self, cameras: Collection[CameraCoordinator] | None, players: Collection[str] | None
+        self, lenses: Collection[Lens] | None, players: Collection[str] | None
     ) -> list[CastSession]:
-        """End the sessions of these cameras and players (None: of all) and return them."""
+        """End the sessions of these lenses and players (None: of all) and return them."""
         chosen = [
             session
             for session in self._sessions.values()
-            if (cameras is None or session.coordinator in cameras)
+            if (lenses is None or session.lens in lenses)
             and (players is None or session.player in players)
         ]
         await asyncio.gather(*(self.async_end(one, EndReason.STOPPED) for one in chosen))

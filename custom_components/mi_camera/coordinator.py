@@ -1,8 +1,10 @@
-"""One camera: its state by miio, and its feed."""
+"""One camera: its state by miio, its link, and its lenses."""
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
+import time
 from typing import TYPE_CHECKING, override
 
 from homeassistant.core import callback
@@ -10,24 +12,35 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, Upda
 
 from .const import DOMAIN, LOGGER
 from .device import CameraDevice, CameraStatus, MiioError, MiioTimeout, MiioWrongDevice
-from .exceptions import MiCameraInputError, translated
-from .media import Feed, FeedState, MissUpstream, Source, StillMaker
+from .exceptions import MiCameraInputError, session_error, translated
+from .lens import Lens
+from .media import CameraLink, Trouble, UpstreamError
+from .miss.models import camera_model
+from .ptz import Motor
+from .relocation import Relocation
+from .wake import Waker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from homeassistant.core import HomeAssistant
 
     from .camera_config import CameraConfig
+    from .device.packet import JsonValue
     from .gate import Permit
     from .hub import Hub
+    from .media import Feed, StillMaker
     from .miss import MissKeys
 
 POLL_INTERVAL = timedelta(seconds=30)
+KEYS_AGAIN = 1.0
+HELLO_TIMEOUT = 1.0
 
 
 class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
-    """Polls one camera while the gate is open, and owns its feed and stills."""
+    """Polls one camera while the gate is open, and owns its link, lenses and motor.
+
+    A camera that sleeps to save its battery is not polled: it is asked while it shows
+    something anyway, and passes for there and awake as long as nobody knows better.
+    """
 
     def __init__(
         self, hass: HomeAssistant, hub: Hub, subentry_id: str, config: CameraConfig
@@ -44,19 +57,35 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
         self.hub = hub
         self.subentry_id = subentry_id
         self.config = config
+        self.model = camera_model(config.model)
         self.firmware: str | None = None
         self.device = self._make_device()
-        self._upstream = MissUpstream(Source(config.did), lambda: self.config.host, self._keys)
-        self.feed = Feed(
-            self._upstream.source,
-            self._upstream.connect,
-            on_change=self.async_update_listeners,
-            on_stall=self._stalled,
+        self._waker = self._make_waker()
+        self._woken = 0.0
+        self.link = CameraLink(
+            config.did,
+            lambda: self.config.host,
+            self._keys,
+            self.model,
+            broadcasts=lambda: self.hub.broadcasts,
+            wake=self._wake if self._waker is not None else None,
         )
+        self.lenses = [Lens(self, number) for number in range(self.model.lenses)]
+        self.motor = Motor(self)
+        self.relocation = Relocation(self)
         self._stopped = False
-        self._on_stall: list[Callable[[], None]] = []
-        self.stills = StillMaker(self.feed)
+        self._was_live = False
         self.last_update_success = False
+
+    @property
+    def feed(self) -> Feed:
+        """The first lens's feed."""
+        return self.lenses[0].feed
+
+    @property
+    def stills(self) -> StillMaker:
+        """The first lens's stills."""
+        return self.lenses[0].stills
 
     def _make_device(self) -> CameraDevice:
         return CameraDevice(
@@ -67,26 +96,30 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
             did=int(self.config.did),
         )
 
-    async def _keys(self, *, fresh: bool) -> MissKeys:
-        return await self.hub.async_miss_keys(self.config, fresh=fresh)
-
     # -- life ----------------------------------------------------------------------------
 
     @callback
     def async_start(self) -> None:
         """Ask the camera in the background, so that an absent one delays nobody."""
-        if self.hub.gate.is_open:
+        if self.hub.gate.is_open and self.model.wake is None:
             self.update_interval = POLL_INTERVAL
-            self.hub.entry.async_create_background_task(
-                self.hass, self.async_refresh(), f"{DOMAIN} first poll {self.config.did}"
-            )
+            self._refresh_soon()
+
+    @callback
+    def _refresh_soon(self) -> None:
+        self.hub.entry.async_create_background_task(
+            self.hass, self.async_refresh(), f"{DOMAIN} first poll {self.config.did}"
+        )
 
     async def async_stop(self) -> None:
-        """Stop polling and end the feed; nothing of this camera is shown any more."""
+        """Stop polling and end the feeds; nothing of this camera is shown any more."""
         self._stopped = True
         await self.async_shutdown()
-        self.stills.forget()
-        await self.feed.close()
+        self.cut()
+        await self.relocation.async_stop()
+        for lens in self.lenses:
+            await lens.async_close()
+        await self.link.close()
 
     async def async_reconfigure(self, config: CameraConfig) -> None:
         """Take a new address, token or name."""
@@ -97,9 +130,12 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
 
     @callback
     def cut(self) -> None:
-        """End the feed and forget its pictures, synchronously."""
-        self.stills.forget()
-        self.feed.cut()
+        """End the link, the feeds and whatever else is under way, and forget all pictures."""
+        self.motor.cut()
+        self.relocation.cut()
+        for lens in self.lenses:
+            lens.cut()
+        self.link.cut()
 
     @callback
     def async_gate_changed(self) -> None:
@@ -109,16 +145,16 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
         self.async_update_listeners()
 
     @callback
-    def async_on_stall(self, listener: Callable[[], None]) -> Callable[[], None]:
-        """Call `listener` when pictures have stopped coming to viewers; returns the undoing."""
-        self._on_stall.append(listener)
-        return lambda: self._on_stall.remove(listener)
-
-    @callback
-    def _stalled(self) -> None:
-        self.stills.forget()
-        for listener in tuple(self._on_stall):
-            listener()
+    def async_feed_changed(self) -> None:
+        """Follow what the feeds meet."""
+        live = any(lens.live for lens in self.lenses)
+        if live and not self._was_live and self.model.wake is not None:
+            # It is awake anyway: the one time to ask how it is.
+            self._refresh_soon()
+        self._was_live = live
+        if not live and any(lens.trouble is Trouble.UNREACHABLE for lens in self.lenses):
+            self.relocation.async_look()
+        self.async_update_listeners()
 
     # -- state -----------------------------------------------------------------------------
 
@@ -134,27 +170,32 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
                 self.firmware = info.firmware
                 if not self.hub.gate.is_open:
                     raise UpdateFailed(translation_domain=DOMAIN, translation_key="pictures_off")
-            return await self.device.status()
+            status = await self.device.status()
         except MiioError as err:
             if isinstance(err, MiioWrongDevice | MiioTimeout):
                 # It may be another camera, or the same one restarted: look again.
                 self.firmware = None
+                self.relocation.async_missed(err)
             error = translated(err, self.config.name)
             raise UpdateFailed(
                 translation_domain=DOMAIN,
                 translation_key=error.translation_key,
                 translation_placeholders=error.translation_placeholders,
             ) from err
+        self.relocation.async_found()
+        return status
 
     @property
     def reachable(self) -> bool:
         """Whether the camera may be shown, and answered the last time or is showing now.
 
         A lost answer on a busy network does not make a camera go whose pictures, which
-        only it can encrypt, are coming in.
+        only it can encrypt, are coming in. One that sleeps to save its battery is there.
         """
         return self.hub.gate.is_open and (
-            self.last_update_success or self.feed.state is FeedState.LIVE
+            self.last_update_success
+            or self.model.wake is not None
+            or any(lens.live for lens in self.lenses)
         )
 
     async def async_set_power(self, *, on: bool) -> None:
@@ -164,18 +205,76 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
             MiCameraError, MiCameraInputError: the camera did not do it, or nothing is sent
                 to cameras as pictures are off.
         """
-        if not self.hub.gate.is_open:
+        permit = self.hub.gate.permit()
+        if permit is None:
             raise MiCameraInputError("pictures_off")
         try:
+            if self._waker is not None:
+                await self._wake()
+                if not permit.valid:
+                    raise MiCameraInputError("pictures_off")
             await self.device.set_power(on)
         except MiioError as err:
             raise translated(err, self.config.name) from err
+        except UpstreamError as err:
+            if not permit.valid:
+                raise MiCameraInputError("pictures_off") from None
+            raise session_error(err, self.config.name) from err
         if not on:
             self.cut()
         await self.async_refresh()
 
     def permit(self) -> Permit | None:
         """Leave to show pictures now: gate open, camera there and awake."""
-        if self._stopped or self.data is None or not self.reachable or not self.data.power:
+        if self._stopped or not self.reachable:
             return None
-        return self.hub.gate.permit()
+        awake = self.data.power if self.data else self.model.wake is not None
+        return self.hub.gate.permit() if awake else None
+
+    def control_permit(self) -> Permit | None:
+        """Leave to talk to the camera now: gate open and camera there; its lens may sleep."""
+        return None if self._stopped or not self.reachable else self.hub.gate.permit()
+
+    # -- for the link ------------------------------------------------------------------------
+
+    def _make_waker(self) -> Waker | None:
+        if self.model.wake is None:
+            return None
+        return Waker(
+            self.config.did,
+            self.model.wake,
+            call=self._call,
+            accounts=lambda: self.hub.accounts_of(self.config),
+            awake=self._is_awake,
+        )
+
+    async def _wake(self) -> None:
+        assert self._waker is not None
+        await self._waker()
+        self._woken = time.monotonic()
+
+    async def _call(self, method: str, params: JsonValue) -> JsonValue:
+        token = bytes.fromhex(self.config.token)
+        return await self.hub.miio.request(self.config.host, token, method, params, attempts=1)
+
+    async def _is_awake(self) -> bool:
+        if not self.hub.gate.is_open:
+            raise UpstreamError(Trouble.BROKEN)
+        try:
+            await self.hub.miio.hello(self.config.host, HELLO_TIMEOUT)
+        except MiioError:
+            return False
+        return True
+
+    async def _keys(self, *, fresh: bool) -> MissKeys:
+        """Get keys; a camera that was just woken may need a while before the cloud has some."""
+        wake = self.model.wake
+        while True:
+            try:
+                return await self.hub.async_miss_keys(self.config, fresh=fresh)
+            except UpstreamError:
+                if wake is None or time.monotonic() - self._woken > wake.seconds:
+                    raise
+            await asyncio.sleep(KEYS_AGAIN)
+            if not self.hub.gate.is_open:
+                raise UpstreamError(Trouble.BROKEN)

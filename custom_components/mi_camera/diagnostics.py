@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
+    from .coordinator import CameraCoordinator
     from .hub import MiCameraConfigEntry
+
+DAY = 24 * 3600
 
 
 async def async_get_config_entry_diagnostics(
@@ -26,19 +29,28 @@ async def async_get_config_entry_diagnostics(
         "relay": asdict(hub.relay.stats),
         "accounts": len(hub.accounts),
         "casts": len(hub.casts.sessions),
-        "cameras": [
+        "cameras": [_camera(coordinator) for coordinator in hub.cameras.values()],
+    }
+
+
+def _camera(coordinator: CameraCoordinator) -> dict[str, Any]:
+    kept = coordinator.hub.keys.get(coordinator.config.did)
+    return {
+        "model": coordinator.config.model,
+        "firmware": coordinator.firmware,
+        "reachable": coordinator.last_update_success,
+        "awake": coordinator.data.power if coordinator.data else None,
+        "battery": coordinator.model.wake is not None,
+        "motor": coordinator.motor.dialect if coordinator.motor.is_certain else None,
+        "keys": {"source": kept.source, "age_days": int(kept.age // DAY)} if kept else None,
+        "lenses": [
             {
-                "model": coordinator.config.model,
-                "firmware": coordinator.firmware,
-                "reachable": coordinator.last_update_success,
-                "awake": coordinator.data.power if coordinator.data else None,
-                "feed": {
-                    "state": coordinator.feed.state,
-                    "trouble": coordinator.feed.trouble,
-                    "viewers": coordinator.feed.viewers,
-                    "violations": coordinator.feed.violations,
-                },
+                "number": lens.number,
+                "state": lens.feed.state,
+                "trouble": lens.trouble,
+                "viewers": lens.feed.viewers,
+                "violations": lens.feed.violations,
             }
-            for coordinator in hub.cameras.values()
+            for lens in coordinator.lenses
         ],
     }

@@ -7,6 +7,8 @@ from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 from .cloud import CloudError, CloudUnavailable
 from .const import DOMAIN
 from .device import MiioDeviceError, MiioError, MiioTimeout, MiioWrongDevice
+from .media import Trouble, UpstreamError
+from .miss import MissBusy, MissError, MissRefused, MissUnreachable
 
 
 class MiCameraError(HomeAssistantError):
@@ -40,5 +42,20 @@ def translated(err: MiioError | CloudError, camera: str) -> MiCameraError:
             return MiCameraError("camera_refused", camera=camera, code=str(err.code))
         case CloudUnavailable():
             return MiCameraError("cloud_unavailable")
+        case _:
+            return MiCameraError("camera_failed", camera=camera)
+
+
+def session_error(err: UpstreamError | MissError, camera: str) -> MiCameraError:
+    """Return the error to show when a session with `camera` (its name) fails."""
+    match err:
+        case UpstreamError(trouble=Trouble.BUSY) | MissBusy():
+            return MiCameraError("camera_busy", camera=camera)
+        case UpstreamError(trouble=Trouble.UNREACHABLE) | MissUnreachable():
+            return MiCameraError("camera_no_answer", camera=camera)
+        case UpstreamError(trouble=Trouble.REFUSED | Trouble.NO_KEYS) | MissRefused():
+            return MiCameraError("camera_no_keys", camera=camera)
+        case UpstreamError(trouble=Trouble.ASLEEP):
+            return MiCameraError("camera_asleep", camera=camera)
         case _:
             return MiCameraError("camera_failed", camera=camera)

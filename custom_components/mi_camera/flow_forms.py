@@ -15,6 +15,7 @@ from homeassistant.const import (
     CONF_USERNAME,
 )
 from homeassistant.helpers.selector import (
+    BooleanSelector,
     SelectOptionDict,
     SelectSelector,
     SelectSelectorConfig,
@@ -25,6 +26,7 @@ from homeassistant.helpers.selector import (
 )
 import probatio as vol
 
+from .camera_config import CONF_QUALITY, CONF_SOUND, QUALITIES
 from .cloud import PRODUCTION, REGIONS
 from .const import DATA_ENDPOINTS, SUBENTRY_ACCOUNT, SUBENTRY_CAMERA
 from .sign_in import camera_from_cloud
@@ -61,7 +63,15 @@ PASSWORD_SCHEMA = vol.Schema(
 ADDRESS_SCHEMA = vol.Schema(
     {vol.Required(CONF_HOST): TEXT, vol.Required(CONF_TOKEN): SECRET, vol.Optional(CONF_NAME): TEXT}
 )
-RECONFIGURE_SCHEMA = vol.Schema({vol.Required(CONF_HOST): TEXT, vol.Required(CONF_TOKEN): SECRET})
+QUALITY = SelectSelector(SelectSelectorConfig(options=list(QUALITIES), translation_key="quality"))
+RECONFIGURE_SCHEMA = vol.Schema(
+    {
+        vol.Required(CONF_HOST): TEXT,
+        vol.Optional(CONF_TOKEN): SECRET,
+        vol.Required(CONF_QUALITY): QUALITY,
+        vol.Required(CONF_SOUND): BooleanSelector(),
+    }
+)
 
 
 def cameras_schema(cameras: Mapping[str, CameraConfig]) -> vol.Schema:

@@ -6,6 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from aiohttp import DummyCookieJar
+from homeassistant.components.network import async_get_ipv4_broadcast_addresses
 from homeassistant.config_entries import ConfigEntry
 from homeassistant.core import callback
 from homeassistant.helpers import device_registry as dr
@@ -17,6 +18,7 @@ from .cloud import AccountSession, CloudEndpoints, CloudError, SessionExpired, X
 from .const import DOMAIN, LOGGER, SUBENTRY_ACCOUNT, SUBENTRY_CAMERA
 from .coordinator import CameraCoordinator
 from .device import MiioEndpoint
+from .key_store import KeyStore
 from .media import Relay, Trouble, UpstreamError
 from .miss import MissKeys, new_client_key
 
@@ -51,7 +53,9 @@ class Hub:
         self.endpoints = endpoints
         self.relay = Relay()
         self.miio = MiioEndpoint()
+        self.keys = KeyStore(hass)
         self.casts = CastSessions(self)
+        self.broadcasts: tuple[str, ...] = ()
         self.accounts: dict[str, XiaomiAccount] = {}
         self.cameras: dict[str, CameraCoordinator] = {}
         self.device_id = (
@@ -65,7 +69,6 @@ class Hub:
             .id
         )
         self._syncing = asyncio.Lock()
-        self._keys: dict[str, MissKeys] = {}
         self._on_camera: list[Callable[[CameraCoordinator], None]] = []
         self._undo: list[Callable[[], None]] = []
 
@@ -88,6 +91,8 @@ class Hub:
             self.kill_switch.async_on_engaged(self.casts.async_clean_up),
             self.kill_switch.async_listen(self._async_gate_changed),
         ]
+        await self.keys.async_load()
+        await self.async_find_broadcasts()
         await self.async_sync()
 
     async def async_stop(self) -> None:
@@ -102,6 +107,12 @@ class Hub:
         self.cameras.clear()
         await self.relay.stop()
         await self.miio.close()
+        await self.keys.async_close()
+
+    async def async_find_broadcasts(self) -> None:
+        """Look again at which addresses everybody on this machine's networks can be asked."""
+        found = await async_get_ipv4_broadcast_addresses(self.hass)
+        self.broadcasts = tuple(sorted(str(address) for address in found))
 
     @callback
     def _cut(self) -> None:
@@ -136,7 +147,6 @@ class Hub:
             del self.accounts[subentry_id]
         for subentry_id in [key for key in self.cameras if key not in wanted]:
             coordinator = self.cameras.pop(subentry_id)
-            self._keys.pop(coordinator.config.did, None)
             await coordinator.async_stop()
             await self.casts.async_end_camera(coordinator)
         for subentry in wanted.values():
@@ -147,6 +157,10 @@ class Hub:
                     await self._async_sync_camera(subentry)
             except ValueError as err:
                 LOGGER.error("%s; remove it and add it again", err)
+        self.keys.keep_only(
+            {str(one.unique_id) for one in self.entry.get_subentries_of_type(SUBENTRY_CAMERA)},
+            {str(one.unique_id) for one in self.entry.get_subentries_of_type(SUBENTRY_ACCOUNT)},
+        )
 
     def _sync_account(self, subentry: ConfigSubentry) -> None:
         config = AccountConfig.parse(subentry.data)
@@ -187,21 +201,17 @@ class Hub:
     # -- keys of the video sessions ---------------------------------------------------------
 
     async def async_miss_keys(self, config: CameraConfig, *, fresh: bool) -> MissKeys:
-        """Return the keys for a session with a camera, from its account.
+        """Return the keys for a session with a camera: those kept, or new ones by its account.
 
         Raises:
             UpstreamError: no account knows the camera, or the cloud cannot be asked.
         """
-        if not fresh and (keys := self._keys.get(config.did)) is not None:
-            return keys
-        owners = sorted(
-            self.accounts.items(),
-            key=lambda item: self._user_id(item[0]) != config.account,
-        )
-        for subentry_id, account in owners:
+        if not fresh and (kept := self.keys.get(config.did)) is not None:
+            return kept.keys
+        for subentry_id in self._owners(config):
             private, public = new_client_key()
             try:
-                vendor = await account.miss_vendor(config.did, public)
+                vendor = await self.accounts[subentry_id].miss_vendor(config.did, public)
             except SessionExpired:
                 self.async_sign_in_again(subentry_id)
                 continue
@@ -216,9 +226,16 @@ class Hub:
                 )
                 continue
             keys = MissKeys(private, public, vendor.device_public, vendor.sign)
-            self._keys[config.did] = keys
+            self.keys.put(config.did, keys, str(self._user_id(subentry_id)))
             return keys
         raise UpstreamError(Trouble.NO_KEYS)
+
+    def accounts_of(self, config: CameraConfig) -> list[XiaomiAccount]:
+        """Return the accounts that may know a camera, the one it was added from first."""
+        return [self.accounts[subentry_id] for subentry_id in self._owners(config)]
+
+    def _owners(self, config: CameraConfig) -> list[str]:
+        return sorted(self.accounts, key=lambda one: self._user_id(one) != config.account)
 
     def _user_id(self, subentry_id: str) -> str | None:
         subentry = self.entry.subentries.get(subentry_id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING, cast
 
@@ -22,21 +23,33 @@ import probatio as vol
 from .const import DOMAIN
 from .exceptions import MiCameraError, MiCameraInputError
 from .kill_switch import DATA_KILL_SWITCH, MAX_REASON
+from .miss.motor import MAX_POSITION, MIN_POSITION, MotorOperation
+from .ptz import MAX_STEPS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Awaitable, Callable, Iterable
 
-    from .coordinator import CameraCoordinator
+    from homeassistant.util.json import JsonValueType
+
     from .hub import Hub
+    from .lens import Lens
+    from .miss.motor import MotorPosition
+    from .ptz import Motor
 
 SERVICE_CAST = "cast"
 SERVICE_STOP_CAST = "stop_cast"
+SERVICE_PTZ = "ptz"
+SERVICE_PTZ_POSITION = "ptz_position"
 SERVICE_DISABLE_ALL = "disable_all"
 SERVICE_ENABLE_ALL = "enable_all"
 
 ATTR_MEDIA_PLAYER = "media_player"
 ATTR_DURATION = "duration"
 ATTR_REASON = "reason"
+ATTR_DIRECTION = "direction"
+ATTR_STEPS = "steps"
+ATTR_ANGLE = "angle"
+ATTR_ELEVATION = "elevation"
 
 MAX_DURATION = timedelta(days=7)
 
@@ -50,6 +63,32 @@ CAST_SCHEMA = cv.make_entity_service_schema(
 )
 STOP_CAST_SCHEMA = vol.Schema(
     {**cv.TARGET_SERVICE_FIELDS, vol.Optional(ATTR_MEDIA_PLAYER): PLAYERS}
+)
+DIRECTIONS = (
+    MotorOperation.LEFT,
+    MotorOperation.RIGHT,
+    MotorOperation.UP,
+    MotorOperation.DOWN,
+    MotorOperation.LEFT_UP,
+    MotorOperation.RIGHT_UP,
+    MotorOperation.LEFT_DOWN,
+    MotorOperation.RIGHT_DOWN,
+    MotorOperation.STOP,
+)
+PTZ_SCHEMA = cv.make_entity_service_schema(
+    {
+        vol.Required(ATTR_DIRECTION): vol.In([direction.value for direction in DIRECTIONS]),
+        vol.Optional(ATTR_STEPS, default=1): vol.All(
+            vol.Coerce(int), vol.Range(min=1, max=MAX_STEPS)
+        ),
+    }
+)
+POSITION = vol.All(vol.Coerce(int), vol.Range(min=MIN_POSITION, max=MAX_POSITION))
+PTZ_POSITION_SCHEMA = cv.make_entity_service_schema(
+    {
+        vol.Inclusive(ATTR_ANGLE, "position"): POSITION,
+        vol.Inclusive(ATTR_ELEVATION, "position"): POSITION,
+    }
 )
 REASON_SCHEMA = vol.Schema(
     {vol.Optional(ATTR_REASON): vol.All(cv.string, vol.Length(max=MAX_REASON))}
@@ -68,6 +107,14 @@ def async_setup_services(hass: HomeAssistant) -> None:
         STOP_CAST_SCHEMA,
         supports_response=SupportsResponse.OPTIONAL,
     )
+    register(DOMAIN, SERVICE_PTZ, _ptz, PTZ_SCHEMA, supports_response=SupportsResponse.OPTIONAL)
+    register(
+        DOMAIN,
+        SERVICE_PTZ_POSITION,
+        _ptz_position,
+        PTZ_POSITION_SCHEMA,
+        supports_response=SupportsResponse.OPTIONAL,
+    )
     register(DOMAIN, SERVICE_DISABLE_ALL, _disable_all, REASON_SCHEMA)
     register(DOMAIN, SERVICE_ENABLE_ALL, _enable_all, REASON_SCHEMA)
 
@@ -78,18 +125,22 @@ def _hub(hass: HomeAssistant) -> Hub:
     raise MiCameraError("hub_not_loaded")
 
 
-def _cameras(call: ServiceCall, hub: Hub) -> dict[str, CameraCoordinator]:
-    """Return the cameras a call is aimed at, by entity id."""
+def _lenses(call: ServiceCall, hub: Hub) -> dict[str, Lens]:
+    """Return the lenses a call is aimed at, by entity id."""
     selected = async_extract_referenced_entity_ids(call.hass, TargetSelection(call.data))
     registry = er.async_get(call.hass)
-    by_did = {coordinator.config.did: coordinator for coordinator in hub.cameras.values()}
-    found: dict[str, CameraCoordinator] = {}
+    lenses = {
+        f"{coordinator.config.did}-{lens.key}": lens
+        for coordinator in hub.cameras.values()
+        for lens in coordinator.lenses
+    }
+    found: dict[str, Lens] = {}
     for entity_id in sorted(selected.referenced | selected.indirectly_referenced):
         entry = registry.async_get(entity_id)
         if entry is not None and entry.platform == DOMAIN and entry.domain == CAMERA_DOMAIN:
-            did = entry.unique_id.partition("-")[0]
-            if did in by_did:
-                found[entity_id] = by_did[did]
+            lens = lenses.get(entry.unique_id)
+            if lens is not None:
+                found[entity_id] = lens
                 continue
         if entity_id in selected.referenced:
             raise MiCameraInputError("not_our_camera", entity=entity_id)
@@ -114,14 +165,14 @@ async def _require_control(call: ServiceCall, entity_ids: Iterable[str] | None) 
 
 async def _cast(call: ServiceCall) -> ServiceResponse:
     hub = _hub(call.hass)
-    cameras = _cameras(call, hub)
-    await _require_control(call, cameras)
-    if len(cameras) != 1:
+    lenses = _lenses(call, hub)
+    await _require_control(call, lenses)
+    if len(lenses) != 1:
         raise MiCameraInputError("one_camera")
-    ((entity_id, coordinator),) = cameras.items()
+    ((entity_id, lens),) = lenses.items()
     players = list(dict.fromkeys(call.data[ATTR_MEDIA_PLAYER]))
     sessions = await hub.casts.async_cast(
-        coordinator, entity_id, players, call.data.get(ATTR_DURATION), call.context
+        lens, entity_id, players, call.data.get(ATTR_DURATION), call.context
     )
     return {"sessions": [session.as_dict() for session in sessions]}
 
@@ -129,12 +180,55 @@ async def _cast(call: ServiceCall) -> ServiceResponse:
 async def _stop_cast(call: ServiceCall) -> ServiceResponse:
     hub = _hub(call.hass)
     targeted = any(call.data.get(str(key)) for key in cv.TARGET_SERVICE_FIELDS)
-    cameras = _cameras(call, hub) if targeted else None
-    await _require_control(call, cameras)
+    lenses = _lenses(call, hub) if targeted else None
+    await _require_control(call, lenses)
     ended = await hub.casts.async_end_all(
-        cameras.values() if cameras is not None else None, call.data.get(ATTR_MEDIA_PLAYER)
+        lenses.values() if lenses is not None else None, call.data.get(ATTR_MEDIA_PLAYER)
     )
     return {"sessions": [session.as_dict() for session in ended]}
+
+
+async def _ptz(call: ServiceCall) -> ServiceResponse:
+    direction, steps = MotorOperation(call.data[ATTR_DIRECTION]), call.data[ATTR_STEPS]
+
+    async def turn(motor: Motor) -> MotorPosition | None:
+        if direction is MotorOperation.STOP:
+            return await motor.async_stop()
+        return await motor.async_step(direction, steps)
+
+    return await _turn(call, turn)
+
+
+async def _ptz_position(call: ServiceCall) -> ServiceResponse:
+    angle, elevation = call.data.get(ATTR_ANGLE), call.data.get(ATTR_ELEVATION)
+    return await _turn(call, lambda motor: motor.async_position(angle, elevation))
+
+
+async def _turn(
+    call: ServiceCall, turn: Callable[[Motor], Awaitable[MotorPosition | None]]
+) -> ServiceResponse:
+    """Turn each camera once, whichever of its lenses are named; answer by entity id."""
+    hub = _hub(call.hass)
+    lenses = _lenses(call, hub)
+    await _require_control(call, lenses)
+    if not lenses:
+        raise MiCameraInputError("no_camera")
+    motors = list({lens.coordinator.motor: None for lens in lenses.values()})
+    positions = dict(
+        zip(motors, await asyncio.gather(*(turn(motor) for motor in motors)), strict=True)
+    )
+    return {
+        entity_id: _position(positions[lens.coordinator.motor])
+        for entity_id, lens in lenses.items()
+    }
+
+
+def _position(position: MotorPosition | None) -> dict[str, JsonValueType]:
+    return {
+        "angle": position.angle if position else None,
+        "elevation": position.elevation if position else None,
+        "at_end": position.at_end if position else False,
+    }
 
 
 async def _disable_all(call: ServiceCall) -> None:

@@ -1,4 +1,4 @@
-"""Adding accounts and cameras to the hub later, and changing a camera's address."""
+"""Adding accounts and cameras to the hub later, and changing a camera."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from homeassistant.const import (
     CONF_USERNAME,
 )
 
+from .camera_config import CONF_QUALITY, CONF_SOUND, QUALITY_BEST
 from .const import SUBENTRY_ACCOUNT
 from .flow_forms import (
     ACCOUNT_SCHEMA,
@@ -108,7 +109,7 @@ class AccountSubentryFlow(ConfigSubentryFlow):
 
 
 class CameraSubentryFlow(ConfigSubentryFlow):
-    """One more camera, or another address for one that is there."""
+    """One more camera, or other settings for one that is there."""
 
     def __init__(self) -> None:
         """Begin with nothing known."""
@@ -196,28 +197,41 @@ class CameraSubentryFlow(ConfigSubentryFlow):
     async def async_step_reconfigure(
         self, user_input: dict[str, Any] | None = None
     ) -> SubentryFlowResult:
-        """Give a camera another address or token; it must be the same camera."""
+        """Change a camera's address, token or pictures; it must be the same camera.
+
+        It is asked only where it may be another one, so that the rest can be changed while
+        it is away.
+        """
         subentry = self._get_reconfigure_subentry()
         errors: dict[str, str] = {}
+        # A damaged subentry has to be mended here too.
+        stored: dict[str, Any] = {
+            CONF_HOST: "",
+            CONF_TOKEN: "",
+            CONF_QUALITY: QUALITY_BEST,
+            CONF_SOUND: True,
+        } | subentry.data
         if user_input is not None:
+            changed = user_input | {
+                CONF_HOST: user_input[CONF_HOST].strip(),
+                CONF_TOKEN: user_input.get(CONF_TOKEN, "").strip() or stored[CONF_TOKEN],
+            }
             try:
-                camera = await async_probe_camera(
-                    user_input[CONF_HOST].strip(),
-                    user_input[CONF_TOKEN].strip(),
-                    did=subentry.unique_id,
-                )
+                if any(changed[key] != stored[key] for key in (CONF_HOST, CONF_TOKEN)):
+                    camera = await async_probe_camera(
+                        changed[CONF_HOST], changed[CONF_TOKEN], did=subentry.unique_id
+                    )
+                    changed[CONF_TOKEN] = camera.token
             except FormError as err:
                 errors["base"] = err.key
             else:
                 return self.async_update_and_abort(
-                    self._get_entry(),
-                    subentry,
-                    data={**subentry.data, CONF_HOST: camera.host, CONF_TOKEN: camera.token},
+                    self._get_entry(), subentry, data={**subentry.data, **changed}
                 )
         return self.async_show_form(
             step_id="reconfigure",
             data_schema=self.add_suggested_values_to_schema(
-                RECONFIGURE_SCHEMA, user_input or {CONF_HOST: subentry.data[CONF_HOST]}
+                RECONFIGURE_SCHEMA, without_secrets(user_input or stored)
             ),
             errors=errors,
             description_placeholders={"camera": subentry.title},

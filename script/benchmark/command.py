@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import itertools
 import json
 import os
 from pathlib import Path
+import pstats
 import signal
 import statistics
 import sys
@@ -17,10 +19,10 @@ from simulator.house.errors import HouseError
 from simulator.house.progress import Progress
 
 from .first_frame import first_frame
-from .home import DEVICES, STREAMS, Home
+from .home import DEVICES, STREAMS, TRANSPORTS, Home
 from .processes import find_go2rtc
 from .quantile import quantile
-from .report import Figures, rounded, table
+from .report import Figures, case_table, rounded, table
 from .rpc import rpc
 from .sides import OURS, PEER, Peer, both
 from .streams import Cost, streams
@@ -28,8 +30,11 @@ from .streams import Cost, streams
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from .home import Camera
     from .sides import Sides
 
+type Case = tuple[str, int]
+"""Transport and number of streams."""
 _CALLS_PER_SECOND = 150
 
 
@@ -53,7 +58,38 @@ def _parser() -> argparse.ArgumentParser:
         default=5,
         help="first pictures of each kind, for each side (default: 5)",
     )
+    parser.add_argument(
+        "--streams",
+        type=_counts,
+        default=STREAMS,
+        metavar="N,…",
+        help=f"how many streams at once (default: {','.join(map(str, STREAMS))})",
+    )
+    parser.add_argument(
+        "--case",
+        type=_case,
+        metavar="TRANSPORT:N",
+        help="measure nothing but this many streams over udp or tcp",
+    )
+    parser.add_argument(
+        "--profile",
+        type=lambda text: Path(text).absolute(),
+        metavar="FILE",
+        help="with --case: where our process's time goes (cProfile), to FILE, the top on stdout",
+    )
     return parser
+
+
+def _counts(text: str) -> tuple[int, ...]:
+    number = _within(1, max(STREAMS))
+    return tuple(sorted({number(part) for part in text.split(",")}))
+
+
+def _case(text: str) -> Case:
+    transport, _, count = text.partition(":")
+    if transport not in TRANSPORTS:
+        raise argparse.ArgumentTypeError("udp:N or tcp:N")
+    return transport, _within(1, max(STREAMS))(count)
 
 
 def _within(low: int, high: int) -> Callable[[str], int]:
@@ -65,7 +101,7 @@ def _within(low: int, high: int) -> Callable[[str], int]:
     return number
 
 
-async def bench(seconds: int, rounds: int) -> Figures:
+async def bench(seconds: int, rounds: int, counts: Sequence[int]) -> Figures:
     """Measure everything; raises `HouseError`."""
     progress = Progress("bench")
     load = os.getloadavg()[0]
@@ -76,38 +112,35 @@ async def bench(seconds: int, rounds: int) -> Figures:
             peer = Peer(find_go2rtc(), progress.say)
             progress.say(f"first pictures, {rounds} of each kind for each side")
             first = await first_frame(home, peer, folder, rounds)
-            costs: dict[tuple[str, int], dict[str, Cost]] = {}
-            for transport, count in home.streaming:
+
+            async def run(cameras: Sequence[Camera]) -> Mapping[str, Cost]:
+                return await streams(home, peer, folder, cameras, seconds=seconds, say=progress.say)
+
+            progress.say(f"delay, {seconds} s")
+            live = await run(home.live)
+            costs: dict[tuple[str, int], Mapping[str, Cost]] = {}
+            # Transports by turns: cameras need ten seconds to forget those who do not sign off.
+            for count, transport in itertools.product(counts, TRANSPORTS):
                 progress.say(f"{count} × {transport}, {seconds} s")
-                costs[transport, count] = await streams(
-                    home,
-                    peer,
-                    folder,
-                    transport=transport,
-                    count=count,
-                    seconds=seconds,
-                    say=progress.say,
-                )
+                costs[transport, count] = await run(home.replaying[transport][:count])
             calls: dict[str, dict[str, dict[str, float]]] = {}
             for count in (1, DEVICES):
                 progress.say(f"control calls, {count} at once")
                 devices = home.cameras[:count]
                 calls[str(count)] = await rpc(devices, folder, seconds * _CALLS_PER_SECOND)
     progress.say("done")
-    cpu: dict[str, dict[str, Sides]] = {}
-    for (transport, count), run in costs.items():
-        cpu.setdefault(transport, {})[str(count)] = _sides([run], lambda of: of[0].cpu_percent)
-    single = [run for (_, count), run in costs.items() if count == 1]
-    many = [run for (_, count), run in costs.items() if count == STREAMS]
+    most = max(counts)
+    many = [costs[transport, most] for transport in TRANSPORTS]
     return {
         "first_frame_ms": {"cold": first.cold, "warm": first.warm},
-        "cpu_percent_per_stream": cpu,
+        "cpu_percent_per_stream": _by_case(costs, lambda of: of[0].cpu_percent),
+        "wakeups_per_picture": _by_case(costs, lambda of: of[0].wakeups),
         "latency_ms": {
-            "p50": _sides(single, lambda of: _delay(of, 0.5)),
-            "p99": _sides(single, lambda of: _delay(of, 0.99)),
+            "p50": _sides([live], lambda of: quantile(of[0].delays_ms, 0.5)),
+            "p99": _sides([live], lambda of: quantile(of[0].delays_ms, 0.99)),
         },
         "rss_mb_per_stream": _sides(
-            many, lambda of: statistics.fmean(c.rss_mb - c.idle_mb for c in of) / STREAMS
+            many, lambda of: statistics.fmean(c.rss_mb - c.idle_mb for c in of) / most
         ),
         "rpc_ms": calls,
         "run": {
@@ -115,10 +148,59 @@ async def bench(seconds: int, rounds: int) -> Figures:
             "rounds": rounds,
             "key_frame_due_ms": first.due,
             "idle_rss_mb": _sides(many, lambda of: statistics.fmean(c.idle_mb for c in of)),
+            "kbit_per_second": _sides(
+                many, lambda of: statistics.fmean(c.kbit_per_second for c in of)
+            ),
             "load": [load, os.getloadavg()[0]],
             "cpus": os.cpu_count(),
         },
     }
+
+
+async def bench_case(case: Case, seconds: int, profile: Path | None) -> Figures:
+    """Measure one case's streams, and then, on request, our side once more for its profile.
+
+    Raises `HouseError`.
+    """
+    progress = Progress("bench")
+    transport, count = case
+    with tempfile.TemporaryDirectory(prefix="bench-mi-camera-") as name:
+        folder = Path(name)
+        progress.say("starting the simulated home")
+        async with Home(folder) as home:
+            peer = Peer(find_go2rtc(), progress.say)
+            cameras = home.replaying[transport]
+            progress.say(f"{count} × {transport}, {seconds} s")
+            costs = await streams(
+                home, peer, folder, cameras[:count], seconds=seconds, say=progress.say
+            )
+            if profile is not None:
+                progress.say("the same with a profile, ours only")
+                alone = Peer(None, lambda _: None)
+                await streams(
+                    home,
+                    alone,
+                    folder,
+                    cameras[-count:],
+                    seconds=seconds,
+                    say=progress.say,
+                    profile=profile,
+                )
+    progress.say("done")
+    return {
+        "cpu_percent_per_stream": _by_case({case: costs}, lambda of: of[0].cpu_percent),
+        "wakeups_per_picture": _by_case({case: costs}, lambda of: of[0].wakeups),
+    }
+
+
+def _by_case(
+    costs: Mapping[Case, Mapping[str, Cost]], figure: Callable[[Sequence[Cost]], float]
+) -> dict[str, dict[str, Sides]]:
+    """Make one figure per case and side."""
+    figures: dict[str, dict[str, Sides]] = {}
+    for (transport, count), run in costs.items():
+        figures.setdefault(transport, {})[str(count)] = _sides([run], figure)
+    return figures
 
 
 def _sides(runs: Sequence[Mapping[str, Cost]], figure: Callable[[Sequence[Cost]], float]) -> Sides:
@@ -131,28 +213,37 @@ def _sides(runs: Sequence[Mapping[str, Cost]], figure: Callable[[Sequence[Cost]]
     return both(of(OURS), of(PEER))
 
 
-def _delay(costs: Sequence[Cost], share: float) -> float:
-    return quantile([delay for cost in costs for delay in cost.delays_ms], share)
-
-
-async def _run(seconds: int, rounds: int) -> Figures:
+async def _run(arguments: argparse.Namespace) -> Figures:
     """Measure; a SIGTERM cleans up like Ctrl-C."""
     task = asyncio.current_task()
     assert task is not None
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    return await bench(seconds, rounds)
+    if arguments.case is not None:
+        return await bench_case(arguments.case, arguments.seconds, arguments.profile)
+    return await bench(arguments.seconds, arguments.rounds, arguments.streams)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
-    arguments = _parser().parse_args(argv)
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    if arguments.profile is not None and arguments.case is None:
+        parser.error("--profile needs --case")
     try:
-        figures = rounded(asyncio.run(_run(arguments.seconds, arguments.rounds)))
+        figures = rounded(asyncio.run(_run(arguments)))
     except (HouseError, OSError) as err:
         print(f"bench: {err}", file=sys.stderr)
         return 1
     except KeyboardInterrupt, asyncio.CancelledError:
         print("bench: stopped", file=sys.stderr)
         return 130
-    print(json.dumps(figures) if arguments.json else table(figures))
+    if arguments.json:
+        print(json.dumps(figures))
+    elif arguments.case is not None:
+        print(case_table(figures))
+    else:
+        print(table(figures))
+    if arguments.profile is not None:
+        stream = sys.stderr if arguments.json else sys.stdout
+        pstats.Stats(str(arguments.profile), stream=stream).sort_stats("tottime").print_stats(25)
     return 0

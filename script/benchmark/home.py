@@ -12,7 +12,7 @@ import aiohttp
 
 from custom_components.mi_camera.cloud import CloudEndpoints, CloudError, XiaomiAccount
 from custom_components.mi_camera.miss import MissKeys, new_client_key
-from simulator.house.home_process import Control, HomePlan, HomeProcess
+from simulator.house.home_process import HomePlan, HomeProcess
 from simulator.house.process import free_port
 
 from .processes import BenchFailed
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 
 FPS = 15
 GOP_SECONDS = 2.0
-STREAMS = 8
+STREAMS = (1, 8, 32)
+"""How many streams at once, by turns."""
+TRANSPORTS = ("udp", "tcp")
 DEVICES = 20
 MODEL = "chuangmi.camera.021a04"
 """Answers both the older miio commands and MIoT, and sends quality 2 to all clients."""
@@ -37,29 +39,29 @@ class Camera:
 
     did: int
     host: str
+    transport: str
+    replays: bool
+    """Whether it sends a loop of pictures that it encoded once."""
     token: bytes = field(repr=False)
 
 
 class Home:
-    """A simulated home in a process of its own: 20 cameras and their cloud.
+    """A simulated home in a process of its own: cameras and their cloud.
 
-    Cameras are not used for two measurements: go2rtc leaves without a word, and what it leaves
-    behind would be in the next one's way.
+    go2rtc leaves without a word, and a camera takes ten seconds to notice. Until then it is of
+    no use for another measurement.
     """
 
     def __init__(self, folder: Path) -> None:
         """Describe it; the description goes into `folder`."""
-        self.cameras = [
-            Camera(3001001001 + n, f"127.0.60.{11 + n}", secrets.token_bytes(16))
-            for n in range(DEVICES)
-        ]
-        self.streaming = {
-            ("udp", 1): self.cameras[0:1],
-            ("udp", STREAMS): self.cameras[1:9],
-            ("tcp", 1): self.cameras[9:10],
-            ("tcp", STREAMS): self.cameras[10:18],
+        self.cameras: list[Camera] = []
+        self.cold, self.warm = self._add("udp", replays=False), self._add("udp", replays=False)
+        self.live = [self._add(transport, replays=False) for transport in TRANSPORTS]
+        """One of each transport, with pictures whose tags tell when they were taken."""
+        self.replaying = {
+            transport: [self._add(transport, replays=True) for _ in range(max(STREAMS))]
+            for transport in TRANSPORTS
         }
-        self.cold, self.warm = self.cameras[18:20]
         path = folder / "home.json"
         path.write_text(json.dumps(self._description()))
         self._plan = HomePlan.read(path)
@@ -67,8 +69,14 @@ class Home:
         self._http: aiohttp.ClientSession | None = None
         self._account: XiaomiAccount | None = None
 
+    def _add(self, transport: str, *, replays: bool) -> Camera:
+        n = len(self.cameras)
+        token = secrets.token_bytes(16)
+        camera = Camera(3001001001 + n, f"127.0.60.{11 + n}", transport, replays, token)
+        self.cameras.append(camera)
+        return camera
+
     def _description(self) -> dict[str, Any]:
-        tcp = {camera.did for camera in self.streaming["tcp", 1] + self.streaming["tcp", STREAMS]}
         return {
             "cameras": [
                 {
@@ -78,7 +86,8 @@ class Home:
                     "scene": _SCENES[number % len(_SCENES)],
                     "address": camera.host,
                     "token": camera.token.hex(),
-                    "transport": "tcp" if camera.did in tcp else "udp",
+                    "transport": camera.transport,
+                    "replay": camera.replays,
                     "fps": FPS,
                     "gop_seconds": GOP_SECONDS,
                     "viewers": 32,
@@ -144,8 +153,3 @@ class Home:
         return f"xiaomi://{host}?" + urlencode(
             {"vendor": "cs2", "model": MODEL, "audio": "0", **query}
         )
-
-    async def frames_sent(self, camera: Camera) -> int:
-        """Return how many pictures a camera has sent, over all its clients."""
-        async with Control(self._plan.control) as control:
-            return int((await control.cameras())[camera.did]["frames_sent"])

@@ -7,7 +7,9 @@ import contextlib
 import json
 import os
 from pathlib import Path
+import re
 import shutil
+import signal
 import sys
 import time
 from typing import TYPE_CHECKING, Any, Self
@@ -45,6 +47,18 @@ def cpu_seconds(pid: int) -> float:
         raise BenchFailed(f"process {pid} has gone") from err
 
 
+def wakeups(pid: int) -> int:
+    """Return how often the threads of a process have gone to sleep, and so been woken."""
+    count = 0
+    for status in Path(f"/proc/{pid}/task").glob("*/status"):
+        with contextlib.suppress(OSError):  # a thread that has ended
+            found = re.search(
+                r"^voluntary_ctxt_switches:\s*(\d+)", status.read_text(), re.MULTILINE
+            )
+            count += int(found[1]) if found else 0
+    return count
+
+
 def rss_mb(pid: int) -> float:
     """Return the memory of a process that is in RAM, in MB (10^6 bytes)."""
     try:
@@ -61,9 +75,10 @@ class Helper:
     when that is closed.
     """
 
-    def __init__(self, module: str, folder: Path) -> None:
-        """Describe it; `folder` takes its log."""
+    def __init__(self, module: str, folder: Path, *, profile: Path | None = None) -> None:
+        """Describe it; `folder` takes its log, `profile` what `profiled` notes of it."""
         self._module = module
+        self._profile = profile
         self._log = folder / f"{module}.log"
         self._process: asyncio.subprocess.Process | None = None
 
@@ -75,11 +90,14 @@ class Helper:
 
     async def __aenter__(self) -> Self:
         """Start it and wait until it is ready."""
+        modules = [f"{__package__}.{self._module}"]
+        if self._profile is not None:
+            modules = [f"{__package__}.profiled", str(self._profile), *modules]
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable,
                 "-m",
-                f"{__package__}.{self._module}",
+                *modules,
                 cwd=ROOT,
                 env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'script'}"},
                 stdin=asyncio.subprocess.PIPE,
@@ -109,6 +127,11 @@ class Helper:
         except ConnectionError:
             raise self._ended() from None
         return await self._line(ANSWERING)
+
+    def switch_profile(self) -> None:
+        """Begin to take the profile, or end it and write it down."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGUSR1)
 
     async def _line(self, timeout: float) -> dict[str, Any]:
         assert self._process is not None

@@ -12,8 +12,9 @@ import sys
 from typing import Any
 
 from custom_components.mi_camera.gate import Gate
-from custom_components.mi_camera.media import Feed, MissUpstream, Relay, Source
+from custom_components.mi_camera.media import CameraLink, Feed, MissUpstream, Relay, Source
 from custom_components.mi_camera.miss import MissKeys
+from custom_components.mi_camera.miss.models import CameraModel
 
 from .lines import lines
 
@@ -31,7 +32,9 @@ def _feed(stream: dict[str, Any]) -> Feed:
         return keys
 
     source = Source(str(stream["did"]))
-    return Feed(source, MissUpstream(source, lambda: stream["host"], give).connect)
+    link = CameraLink(source.did, lambda: stream["host"], give, CameraModel())
+    # Pictures only: nobody here listens.
+    return Feed(source, MissUpstream(source, link).connect)
 
 
 async def _serve() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 type Figures = dict[str, Any]
 """Nested dicts whose leaves are numbers, None where there is no such peer."""
@@ -14,18 +17,13 @@ _COLUMN: Final = 13
 def table(figures: Figures) -> str:
     """Return the figures in lines."""
     run = figures["run"]
-    first, cpu = figures["first_frame_ms"], figures["cpu_percent_per_stream"]
+    first = figures["first_frame_ms"]
     lines = [
         _line("", "ours", "go2rtc"),
         f"First picture, ms (median of {run['rounds']})",
         _row("no session yet *", first["cold"], 1),
         _row("session open for another viewer", first["warm"], 1),
-        "CPU per stream, % of one core",
-        *(
-            _row(f"{transport.upper()}, {count} stream{'s' * (count != '1')}", sides, 2)
-            for transport, counts in cpu.items()
-            for count, sides in counts.items()
-        ),
+        *_cases(figures),
         "Delay of a picture, capture to reader, ms",
         *(_row(name, sides, 1) for name, sides in figures["latency_ms"].items()),
         "Memory, MB",
@@ -41,13 +39,30 @@ def table(figures: Figures) -> str:
             label = f"{devices}, {'CPU' if name == 'cpu' else name}"
             lines.append(_row(label, {side: of[name] for side, of in sides.items()}, 2))
     due, seconds, (before, after) = run["key_frame_due_ms"], run["seconds"], run["load"]
+    rate = run["kbit_per_second"]["ours"] / 1000
     lines += [
         "",
         f"* The camera's own next key frame came after {due:.1f} ms (median).",
-        f"  Streams ran {seconds} s each.",
+        f"  Streams ran {seconds} s each, {rate:.2f} Mbit/s of MPEG-TS.",
         f"  Load average {before:.1f} before and {after:.1f} after, {run['cpus']} CPUs.",
     ]
     return "\n".join(lines)
+
+
+def case_table(figures: Figures) -> str:
+    """Return the figures of some streams only."""
+    return "\n".join([_line("", "ours", "go2rtc"), *_cases(figures)])
+
+
+def _cases(figures: Figures) -> Iterator[str]:
+    for title, name in (
+        ("CPU per stream, % of one core", "cpu_percent_per_stream"),
+        ("Wake-ups of the process per picture", "wakeups_per_picture"),
+    ):
+        yield title
+        for transport, counts in figures[name].items():
+            for count, sides in counts.items():
+                yield _row(f"{transport.upper()}, {count} stream{'s' * (count != '1')}", sides, 2)
 
 
 def _line(label: str, *cells: str) -> str:

@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING
 import av
 import numpy as np
 
-from custom_components.mi_camera.media import AccessUnit, Source, UpstreamError
+from custom_components.mi_camera.media import AccessUnit, SoundUnit, Source, Tracks, UpstreamError
 from custom_components.mi_camera.miss import Codec
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from custom_components.mi_camera.gate import Permit
 
 GROUP = 10
 ENCODERS = {Codec.H264: "libx264", Codec.H265: "libx265"}
@@ -62,10 +64,13 @@ class FakeUpstream:
         self,
         source: Source,
         epoch: int,
-        on_unit: Callable[[AccessUnit], None],
+        on_unit: Callable[[AccessUnit | SoundUnit], None],
         on_closed: Callable[[], None],
+        tracks: Tracks = Tracks.PICTURES,
     ) -> None:
         self.source = source
+        self.tracks = tracks
+        self.sound_sequence = 0
         self.epoch = epoch
         self.session = next(_sessions)
         self.on_unit = on_unit
@@ -99,9 +104,37 @@ class FakeUpstream:
                     codec=codec,
                     keyframe=self.sequence % GROUP == 0,
                     data=data,
+                    tracks=self.tracks,
                 )
             )
             self.sequence += 1
+
+    def speak(
+        self,
+        data: bytes,
+        captured: float,
+        *,
+        codec: Codec = Codec.PCMA,
+        rate: int = 8000,
+        channels: int = 1,
+        session: int | None = None,
+    ) -> None:
+        """Deliver a piece of sound."""
+        session = self.session if session is None else session
+        self.on_unit(
+            SoundUnit(
+                self.source,
+                self.epoch,
+                session,
+                self.sound_sequence,
+                captured,
+                codec,
+                rate,
+                channels,
+                data,
+            )
+        )
+        self.sound_sequence += 1
 
     def abort(self) -> None:
         self.aborted = True
@@ -115,6 +148,7 @@ class FakeCamera:
 
     def __init__(self, source: Source) -> None:
         self.source = source
+        self.tracks = Tracks.PICTURES
         self.sessions: list[FakeUpstream] = []
         self.trouble: UpstreamError | None = None
         self.hang = False
@@ -122,8 +156,8 @@ class FakeCamera:
 
     async def connect(
         self,
-        epoch: int,
-        on_unit: Callable[[AccessUnit], None],
+        permit: Permit,
+        on_unit: Callable[[AccessUnit | SoundUnit], None],
         on_closed: Callable[[], None],
     ) -> FakeUpstream:
         self.attempts += 1
@@ -131,7 +165,7 @@ class FakeCamera:
             await asyncio.Event().wait()
         if self.trouble is not None:
             raise self.trouble
-        upstream = FakeUpstream(self.source, epoch, on_unit, on_closed)
+        upstream = FakeUpstream(self.source, permit.epoch, on_unit, on_closed, self.tracks)
         self.sessions.append(upstream)
         return upstream
 

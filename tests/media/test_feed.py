@@ -298,11 +298,39 @@ async def test_the_group_kept_for_newcomers_is_whole_and_bounded(
                 large[0],
             )
         )
-        assert sum(len(chunk) for chunk, _ in feed._group) <= room
+        assert feed._programme is not None
+        assert sum(len(chunk) for chunk, *_ in feed._programme) <= room
     newcomer = feed.view(gate.require())
     assert await drain(newcomer, 0.05) == b""
     session.sequence = GROUP
     session.send(3)
     assert pictures(await drain(newcomer)) == 3
     first.close()
+    await feed.close()
+
+
+def test_an_outage_is_noticed_to_be_over_soon() -> None:
+    """In the first minute at most two seconds pass between attempts; the cloud is spared."""
+    limits = FeedLimits()
+    for failures in range(1, 30):
+        assert limits.pause(failures, lost_for=59.0, local=True) * 1.25 <= 2.0
+    assert limits.pause(1, lost_for=0.0, local=True) == limits.backoff[0]
+    for local, lost_for in ((True, 61.0), (False, 0.0)):
+        delays = [limits.pause(n, lost_for=lost_for, local=local) for n in range(1, 500)]
+        assert delays == sorted(delays)
+        assert delays[-1] == limits.backoff[1]
+
+
+async def test_a_session_that_was_live_starts_the_counting_anew(
+    camera: FakeCamera, gate: Gate
+) -> None:
+    """Failures of last week do not make today's short outage a long one."""
+    limits = FeedLimits(linger=0.1, stall=5.0, first_picture=5.0, backoff=(0.05, 60.0))
+    feed = Feed(SOURCE, camera.connect, limits=limits)
+    feed.view(gate.require())
+    async with asyncio.timeout(3):
+        for number in range(1, 9):
+            session = await camera.session(number)
+            session.send(1)
+            session.on_closed()
     await feed.close()

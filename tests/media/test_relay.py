@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from dataclasses import replace
 import io
 import time
 from typing import TYPE_CHECKING
@@ -10,11 +12,18 @@ from typing import TYPE_CHECKING
 import aiohttp
 import av
 import pytest
+import yarl
 
 from custom_components.mi_camera.gate import Gate
-from custom_components.mi_camera.media import Feed, Relay, Source
+from custom_components.mi_camera.media import (
+    Feed,
+    Relay,
+    Source,
+    relay as relay_module,
+    relay_reader,
+)
 
-from .pictures import GROUP, FakeCamera
+from .pictures import GROUP, FakeCamera, coded
 from .test_feed import LIMITS, wait_for
 
 if TYPE_CHECKING:
@@ -85,21 +94,44 @@ async def test_who_has_not_gets_nothing(
     assert relay.stats.refused == 1
 
 
+@contextlib.asynccontextmanager
+async def reading(url: str) -> AsyncGenerator[asyncio.StreamReader]:
+    """Read an address without a library that hides how a connection ends."""
+    target = yarl.URL(url)
+    reader, writer = await asyncio.open_connection(target.host, target.port)
+    writer.write(f"GET {target.raw_path_qs} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    try:
+        async with asyncio.timeout(2):
+            head = await reader.readuntil(b"\r\n\r\n")
+        assert b" 200 " in head
+        yield reader
+    finally:
+        writer.transport.abort()
+
+
+async def until_the_end(reader: asyncio.StreamReader) -> bytes:
+    data = b""
+    async with asyncio.timeout(2):
+        while piece := await reader.read(65536):
+            data += piece
+    return data
+
+
 async def test_closing_the_gate_aborts_readers_and_addresses_stay_dead(
     relay: Relay, http: aiohttp.ClientSession, camera: FakeCamera, feed: Feed, gate: Gate
 ) -> None:
     url = relay.grant(feed, gate.require())
-    async with http.get(url) as response:
+    async with reading(url) as reader:
         session = await camera.session()
         session.send(GROUP)
-        await response.content.readany()
+        await reader.read(65536)
         gate.close()
         sent = relay.stats.bytes_sent
         session.send(GROUP)
-        with pytest.raises(aiohttp.ClientError):
-            while await response.content.readany():
-                pass
+        with pytest.raises(ConnectionResetError):
+            await until_the_end(reader)
     assert relay.stats.bytes_sent == sent
+    assert relay.stats.connections == 0
     gate.open()
     async with http.get(url) as response:
         assert response.status == 404
@@ -110,19 +142,128 @@ async def test_revoking_ends_only_that_address(
 ) -> None:
     first, second = (relay.grant(feed, gate.require()) for _ in range(2))
     assert first != second
-    async with http.get(first) as one, http.get(second) as two:
+    async with reading(first) as one, reading(second) as two:
         session = await camera.session()
         session.send(GROUP)
-        await one.content.readany()
-        await two.content.readany()
+        await one.read(65536)
+        await two.read(65536)
         relay.revoke(first)
         relay.revoke(first)
-        with pytest.raises(aiohttp.ClientError):
-            while await one.content.readany():
-                pass
+        with pytest.raises(ConnectionResetError):
+            await until_the_end(one)
         session.send(GROUP)
         async with asyncio.timeout(2):
-            assert await two.content.readany()
+            assert await two.read(65536)
+
+
+async def test_the_gate_is_asked_at_every_write(camera: FakeCamera, feed: Feed) -> None:
+    """Even when nobody told the relay that it has closed."""
+    gate, relay = Gate(), Relay()
+    gate.open()
+    await relay.start()
+    async with reading(relay.grant(feed, gate.require())) as reader:
+        (await camera.session()).send(1)
+        await reader.read(65536)
+        (viewer,) = feed._viewers
+        gate.close()
+        sent = relay.stats.bytes_sent
+        viewer.push(b"G" * 188, keyframe=True)
+        with pytest.raises(ConnectionResetError):
+            await until_the_end(reader)
+    assert relay.stats.bytes_sent == sent
+    await relay.stop()
+
+
+async def test_a_stalled_feed_ends_its_readers_without_a_break(
+    relay: Relay, camera: FakeCamera, feed: Feed, gate: Gate
+) -> None:
+    async with reading(relay.grant(feed, gate.require())) as reader:
+        (await camera.session()).send(GROUP)
+        data = await until_the_end(reader)
+    assert len(data) % 188 == 0
+    await wait_for(lambda: relay.stats.connections == 0)
+
+
+async def test_a_reader_that_does_not_read_costs_bounded_memory_and_loses_whole_groups(
+    relay: Relay, camera: FakeCamera, gate: Gate
+) -> None:
+    """What it gets after its rest decodes from its first picture on."""
+    feed = Feed(camera.source, camera.connect, limits=replace(LIMITS, group_bytes=400_000))
+    pictures = coded(width=640, height=360, grey=90)
+    padding = b"\0\0\1\x0c" + b"\xff" * 30_000 + b"\x80"  # a NAL unit of filler
+    pictures = tuple(picture + padding for picture in pictures)
+    try:
+        async with reading(relay.grant(feed, gate.require())) as reader:
+            session = await camera.session()
+            for _ in range(60):
+                session.send(GROUP, units=pictures)
+                await asyncio.sleep(0)
+            (viewer,) = feed._viewers
+            assert viewer.dropped > 0
+            assert viewer._bytes <= 400_000
+            (one,) = relay._readers
+            assert one._transport is not None
+            assert one._transport.get_write_buffer_size() < 300_000
+            data = b""
+            async with asyncio.timeout(3):
+                while relay.stats.bytes_sent > len(data) or viewer._queue:
+                    data += await reader.read(1 << 20)
+    finally:
+        await feed.close()
+    with av.open(io.BytesIO(data)) as container:
+        assert sum(1 for _ in container.decode(video=0)) > GROUP
+
+
+@pytest.mark.parametrize(
+    ("request_head", "status"),
+    [
+        (b"POST /live.ts HTTP/1.1\r\n\r\n", b"405"),
+        (b"GET /other?auth=x HTTP/1.1\r\n\r\n", b"404"),
+        (b"GET http://[/ HTTP/1.1\r\n\r\n", b"400"),
+        (b"\xff\x00\r\n\r\n", b"405"),
+        (b"GET / HTTP/1.1\r\nX: " + b"x" * 20_000, b"431"),
+    ],
+)
+async def test_what_is_no_request_of_a_reader_is_refused(
+    relay: Relay, request_head: bytes, status: bytes
+) -> None:
+    target = yarl.URL(relay.grant(object(), Gate().permit()))  # type: ignore[arg-type]
+    reader, writer = await asyncio.open_connection(target.host, target.port)
+    for at in range(0, len(request_head), 5000):
+        writer.write(request_head[at : at + 5000])
+        await asyncio.sleep(0.01)
+    answer = await until_the_end(reader)
+    assert answer.startswith(b"HTTP/1.1 " + status)
+    writer.close()
+
+
+async def test_a_request_that_does_not_come_is_not_waited_for(
+    relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_reader, "_PATIENCE", 0.1)
+    target = yarl.URL(relay.grant(object(), Gate().permit()))  # type: ignore[arg-type]
+    reader, writer = await asyncio.open_connection(target.host, target.port)
+    writer.write(b"GET /live.ts")
+    with pytest.raises(ConnectionResetError):
+        await until_the_end(reader)
+    writer.close()
+
+
+async def test_there_is_room_for_so_many_readers_and_no_more(
+    relay: Relay, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relay_module, "MAX_READERS", 2)
+    target = yarl.URL(relay.grant(object(), Gate().permit()))  # type: ignore[arg-type]
+    writers = []
+    for number in range(3):
+        reader, writer = await asyncio.open_connection(target.host, target.port)
+        writers.append(writer)
+        await asyncio.sleep(0.02)
+        assert len(relay._readers) == min(number + 1, 2)
+    with contextlib.suppress(ConnectionResetError):
+        assert await until_the_end(reader) == b""
+    for writer in writers:
+        writer.close()
 
 
 async def test_a_grant_needs_a_listening_relay(feed: Feed, gate: Gate) -> None:

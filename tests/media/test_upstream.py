@@ -3,32 +3,41 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, field
 import itertools
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from custom_components.mi_camera.gate import Gate
 from custom_components.mi_camera.media import (
     AccessUnit,
+    CameraLink,
     MissUpstream,
+    SoundUnit,
     Source,
+    Tracks,
     Trouble,
     UpstreamError,
-    upstream as upstream_module,
+    link as link_module,
 )
-from custom_components.mi_camera.miss import MissKeys, new_client_key
+from custom_components.mi_camera.media.stills import decode_keyframe
+from custom_components.mi_camera.miss import Codec, MissKeys, new_client_key
+from custom_components.mi_camera.miss.models import CameraModel
 from simulator.camera import SimCamera
 from simulator.keys import KeyBook
 from tests.home import spec
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
+
+    from custom_components.mi_camera.media import Upstream
 
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upstream_module, "FIRST_FRAME_TIMEOUT", 0.6)
-    monkeypatch.setattr(upstream_module, "CONNECT_TIMEOUT", 1.5)
+    monkeypatch.setattr(link_module, "FIRST_FRAME_TIMEOUT", 0.6)
+    monkeypatch.setattr(link_module, "CONNECT_TIMEOUT", 1.5)
 
 
 class Keys:
@@ -50,35 +59,68 @@ class Keys:
         return self._kept
 
 
-async def start(**changes: Any) -> tuple[SimCamera, Keys, MissUpstream]:
-    camera = SimCamera(spec(1, address="127.0.51.1", **changes), KeyBook())
-    await camera.start()
-    keys = Keys(camera.keys, camera.spec.did)
-    return camera, keys, MissUpstream(Source(str(camera.spec.did)), lambda: "127.0.51.1", keys)
+@dataclass
+class House:
+    """A camera, its link and the gate."""
+
+    camera: SimCamera
+    keys: Keys
+    link: CameraLink
+    gate: Gate = field(default_factory=Gate)
+
+    @classmethod
+    async def start(
+        cls, model: CameraModel | None = None, *, wake: Any = None, **changes: Any
+    ) -> House:
+        camera = SimCamera(spec(1, **{"address": "127.0.51.1"} | changes), KeyBook())
+        await camera.start()
+        keys = Keys(camera.keys, camera.spec.did)
+        address = camera.spec.address
+        model = model or CameraModel(lenses=camera.spec.lenses)
+        link = CameraLink(str(camera.spec.did), lambda: address, keys, model, wake=wake)
+        house = cls(camera, keys, link)
+        house.gate.open()
+        house.gate.on_close(link.cut)
+        return house
+
+    async def stop(self) -> None:
+        await self.link.close()
+        await self.camera.stop()
+
+    def upstream(self, lens: int = 0, **changes: Any) -> MissUpstream:
+        return MissUpstream(Source(str(self.camera.spec.did), lens), self.link, **changes)
+
+    async def connect(
+        self, lens: int = 0, on_closed: Callable[[], None] = lambda: None, **changes: Any
+    ) -> tuple[Upstream, list[AccessUnit | SoundUnit]]:
+        units: list[AccessUnit | SoundUnit] = []
+        upstream = self.upstream(lens, **changes)
+        return await upstream.connect(self.gate.require(), units.append, on_closed), units
+
+    async def trouble(self, lens: int = 0) -> Trouble:
+        with pytest.raises(UpstreamError) as caught:
+            await self.connect(lens)
+        return caught.value.trouble
+
+    async def no_connection(self) -> None:
+        await until(lambda: self.camera.media_connections == 0)
 
 
 @pytest.fixture
-async def camera_keys_upstream(
-    request: pytest.FixtureRequest,
-) -> AsyncGenerator[tuple[SimCamera, Keys, MissUpstream]]:
-    parts = await start(**getattr(request, "param", {}))
-    yield parts
-    await parts[0].stop()
+async def house(request: pytest.FixtureRequest) -> AsyncGenerator[House]:
+    house = await House.start(**getattr(request, "param", {}))
+    yield house
+    await house.stop()
 
 
-async def connect(upstream: MissUpstream) -> tuple[Any, list[AccessUnit]]:
-    units: list[AccessUnit] = []
-    return await upstream.connect(7, units.append, lambda: None), units
-
-
-async def trouble_of(upstream: MissUpstream) -> Trouble:
-    with pytest.raises(UpstreamError) as caught:
-        await connect(upstream)
-    return caught.value.trouble
+async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize(
-    "camera_keys_upstream",
+    "house",
     [
         {"transport": transport, "codec": codec}
         for transport in ("udp", "tcp")
@@ -86,129 +128,142 @@ async def trouble_of(upstream: MissUpstream) -> Trouble:
     ],
     indirect=True,
 )
-async def test_units_know_where_they_come_from(
-    camera_keys_upstream: tuple[SimCamera, Keys, MissUpstream],
-) -> None:
-    camera, _, upstream = camera_keys_upstream
-    session, units = await connect(upstream)
-    async with asyncio.timeout(5):
-        while len(units) < 20:
-            await asyncio.sleep(0.02)
+async def test_units_know_where_they_come_from(house: House) -> None:
+    session, units = await house.connect()
+    await until(lambda: len(units) >= 20)
     await session.close()
     assert {(unit.source, unit.epoch, unit.session) for unit in units} == {
-        (Source(str(camera.spec.did), 0), 7, session.session)
+        (Source(str(house.camera.spec.did), 0), house.gate.epoch, session.session)
     }
+    assert all(isinstance(unit, AccessUnit) for unit in units)
     sequences = [unit.sequence for unit in units]
     assert sequences == list(range(sequences[0], sequences[0] + len(units)))
     ages = [later.captured - earlier.captured for earlier, later in itertools.pairwise(units)]
     assert all(0 < age < 0.5 for age in ages)
-    async with asyncio.timeout(2):
-        while camera.media_connections:
-            await asyncio.sleep(0.01)
+    await house.no_connection()
 
 
-@pytest.mark.parametrize("camera_keys_upstream", [{"qualities": {3: (320, 180)}}], indirect=True)
-async def test_a_camera_that_is_silent_at_one_quality_is_asked_for_the_next(
-    camera_keys_upstream: tuple[SimCamera, Keys, MissUpstream],
-) -> None:
-    _, _, upstream = camera_keys_upstream
-    assert upstream.quality is None
-    session, _ = await connect(upstream)
+@pytest.mark.parametrize("house", [{"qualities": {3: (320, 180)}}], indirect=True)
+async def test_a_camera_that_is_silent_at_one_quality_is_asked_for_the_next(house: House) -> None:
+    session, _ = await house.connect()
     await session.close()
-    assert upstream.quality == 3
+    assert house.link.qualities == {(0, "best"): 3}
     # The answer is remembered: the second time nothing is waited for.
     async with asyncio.timeout(0.55):
-        session, _ = await connect(upstream)
+        session, _ = await house.connect()
     await session.close()
 
 
-async def test_a_sleeping_lens_is_told_apart_from_an_absent_camera(
-    camera_keys_upstream: tuple[SimCamera, Keys, MissUpstream],
-) -> None:
-    camera, _, upstream = camera_keys_upstream
-    camera.power = False
-    assert await trouble_of(upstream) is Trouble.ASLEEP
-    await camera.stop()
-    assert await trouble_of(upstream) is Trouble.UNREACHABLE
-
-
-async def test_keys_that_have_aged_are_fetched_anew_once(
-    camera_keys_upstream: tuple[SimCamera, Keys, MissUpstream],
-) -> None:
-    camera, keys, upstream = camera_keys_upstream
-    session, _ = await connect(upstream)
-    await session.close()
-    camera.keys.rotate(camera.spec.did)
-    session, _ = await connect(upstream)
-    await session.close()
-    assert keys.asked == [False, False, True]
-    keys.book = KeyBook()
-    camera.keys.rotate(camera.spec.did)
-    assert await trouble_of(upstream) is Trouble.REFUSED
-
-
-@pytest.mark.parametrize("camera_keys_upstream", [{"viewers": 1}], indirect=True)
-async def test_a_camera_with_enough_viewers_is_busy(
-    camera_keys_upstream: tuple[SimCamera, Keys, MissUpstream],
-) -> None:
-    _, _, upstream = camera_keys_upstream
-    session, _ = await connect(upstream)
-    assert await trouble_of(upstream) is Trouble.BUSY
+@pytest.mark.parametrize("house", [{"qualities": {1: (160, 90), 2: (320, 180)}}], indirect=True)
+async def test_a_low_picture_is_another_one_than_the_best(house: House) -> None:
+    low, units = await house.connect(quality=lambda: "low")
+    assert house.link.qualities == {(0, "low"): 1}
+    await low.close()
+    assert decode_keyframe(next(unit for unit in units if unit.keyframe))
+    session, _ = await house.connect()
+    assert house.link.qualities == {(0, "low"): 1, (0, "best"): 2}
     await session.close()
 
 
-async def test_rubbish_is_trouble_and_not_a_crash(
-    camera_keys_upstream: tuple[SimCamera, Keys, MissUpstream],
-) -> None:
-    camera, _, upstream = camera_keys_upstream
-    camera.miss.garbage = True
-    assert await trouble_of(upstream) in {Trouble.UNREACHABLE, Trouble.BROKEN, Trouble.ASLEEP}
+@pytest.mark.parametrize("house", [{"transport": "tcp"}], indirect=True)
+async def test_the_transport_that_worked_is_tried_first(house: House) -> None:
+    session, _ = await house.connect()
+    assert house.link.transport == "tcp"
+    await session.close()
+    began = asyncio.get_running_loop().time()
+    session, _ = await house.connect()
+    assert asyncio.get_running_loop().time() - began < 1
+    await session.close()
 
 
-async def test_a_camera_that_hangs_up_while_starting_is_broken(
-    camera_keys_upstream: tuple[SimCamera, Keys, MissUpstream],
-) -> None:
-    camera, _, upstream = camera_keys_upstream
-    camera.power = False
-    connecting = asyncio.ensure_future(trouble_of(upstream))
-    async with asyncio.timeout(2):
-        while not camera.media_connections:
-            await asyncio.sleep(0.01)
+async def test_a_sleeping_lens_is_told_apart_from_an_absent_camera(house: House) -> None:
+    house.camera.power = False
+    assert await house.trouble() is Trouble.ASLEEP
+    await house.camera.stop()
+    assert await house.trouble() is Trouble.UNREACHABLE
+
+
+async def test_keys_that_have_aged_are_fetched_anew_once(house: House) -> None:
+    session, _ = await house.connect()
+    await session.close()
+    house.camera.keys.rotate(house.camera.spec.did)
+    session, _ = await house.connect()
+    await session.close()
+    assert house.keys.asked == [False, False, True]
+    house.keys.book = KeyBook()
+    house.camera.keys.rotate(house.camera.spec.did)
+    assert await house.trouble() is Trouble.REFUSED
+
+
+@pytest.mark.parametrize("house", [{"viewers": 1}], indirect=True)
+async def test_a_camera_with_enough_viewers_is_busy(house: House) -> None:
+    session, _ = await house.connect()
+    did = str(house.camera.spec.did)
+    other = CameraLink(did, lambda: "127.0.51.1", house.keys, CameraModel())
+    with pytest.raises(UpstreamError) as caught:
+        await MissUpstream(Source(did), other).connect(
+            house.gate.require(), lambda _: None, lambda: None
+        )
+    assert caught.value.trouble is Trouble.BUSY
+    await other.close()
+    await session.close()
+
+
+async def test_rubbish_is_trouble_and_not_a_crash(house: House) -> None:
+    house.camera.miss.garbage = True
+    assert await house.trouble() in {Trouble.UNREACHABLE, Trouble.BROKEN, Trouble.ASLEEP}
+
+
+async def test_a_camera_that_hangs_up_while_starting_is_broken(house: House) -> None:
+    house.camera.power = False
+    connecting = asyncio.ensure_future(house.trouble())
+    await until(lambda: house.camera.media_connections)
     await asyncio.sleep(0.2)
-    camera.miss.drop_clients(polite=True)
+    house.camera.miss.drop_clients(polite=True)
     assert await connecting in {Trouble.BROKEN, Trouble.UNREACHABLE}
 
 
-async def test_cancelling_leaves_no_connection(
-    camera_keys_upstream: tuple[SimCamera, Keys, MissUpstream],
-) -> None:
-    camera, _, upstream = camera_keys_upstream
-    camera.power = False
-    connecting = asyncio.ensure_future(connect(upstream))
-    async with asyncio.timeout(2):
-        while not camera.media_connections:
-            await asyncio.sleep(0.01)
+async def test_cancelling_leaves_no_connection(house: House) -> None:
+    house.camera.power = False
+    connecting = asyncio.ensure_future(house.connect())
+    await until(lambda: house.camera.media_connections)
     connecting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await connecting
-    async with asyncio.timeout(2):
-        while camera.media_connections:
-            await asyncio.sleep(0.01)
+    await house.no_connection()
 
 
-async def test_pictures_that_do_not_decode_are_answered_by_new_keys(
-    camera_keys_upstream: tuple[SimCamera, Keys, MissUpstream],
-) -> None:
+async def test_pictures_that_do_not_decode_are_answered_by_new_keys(house: House) -> None:
     """Another device key than the camera's: nothing of what it sends is a picture."""
-    camera, keys, upstream = camera_keys_upstream
+    keys = house.keys
     good = keys.book.device_public
     keys.book = KeyBook()
-    keys.book.sign = camera.keys.sign  # type: ignore[method-assign]
-    assert await trouble_of(upstream) in {Trouble.REFUSED, Trouble.ASLEEP}
+    keys.book.sign = house.camera.keys.sign  # type: ignore[method-assign]
+    assert await house.trouble() in {Trouble.REFUSED, Trouble.ASLEEP}
     keys.book.device_public = good  # type: ignore[method-assign]
-    upstream.keys_are_old = True
-    session, units = await connect(upstream)
-    assert not upstream.keys_are_old
+    house.link.keys_are_old = True
+    session, units = await house.connect()
+    assert not house.link.keys_are_old
     await session.close()
     assert keys.asked[-1] is True
-    assert {unit.source.did for unit in units} <= {str(camera.spec.did)}
+    assert {unit.source.did for unit in units} <= {str(house.camera.spec.did)}
+
+
+@pytest.mark.parametrize("house", [{"audio": "pcma"}, {"audio": "opus"}], indirect=True)
+async def test_sound_comes_when_it_is_wanted_and_only_then(house: House) -> None:
+    session, units = await house.connect(sound=lambda: True)
+    await until(lambda: sum(isinstance(unit, SoundUnit) for unit in units) >= 10)
+    pictures = [unit for unit in units if isinstance(unit, AccessUnit)]
+    sounds = [unit for unit in units if isinstance(unit, SoundUnit)]
+    # What it speaks was asked for before the first picture came.
+    opus = house.camera.spec.audio == "opus"
+    assert {unit.tracks for unit in pictures} == {Tracks.SOUND_AND_OPUS if opus else Tracks.SOUND}
+    assert {unit.codec for unit in sounds} == {Codec.OPUS if opus else Codec.PCMA}
+    assert abs(sounds[-1].captured - pictures[-1].captured) < 0.3
+    gaps = [later.captured - earlier.captured for earlier, later in itertools.pairwise(sounds)]
+    assert all(0 < gap < 0.2 for gap in gaps)
+    await session.close()
+    session, units = await house.connect()
+    await until(lambda: len(units) >= 10)
+    assert all(isinstance(unit, AccessUnit) for unit in units)
+    await session.close()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from nacl.bindings import crypto_box_beforenm, crypto_box_keypair
 
 from custom_components.mi_camera.miss import Codec, MissKeys, Statistics, Timing, new_client_key
+from custom_components.mi_camera.miss.channels import ReceiveChannel
 from custom_components.mi_camera.miss.commands import Command, pull_command, push_command
 from custom_components.mi_camera.miss.crypto import RecordCipher
 from custom_components.mi_camera.miss.cs2 import Cs2Connection
@@ -19,9 +20,15 @@ from custom_components.mi_camera.miss.cs2_packets import (
     pull_packet,
     push_drw,
     push_drw_ack,
+    push_packet,
     push_stream_frame,
 )
-from custom_components.mi_camera.miss.media import MediaHeader, push_media_header
+from custom_components.mi_camera.miss.media import (
+    HEADER_BYTES,
+    MediaHeader,
+    pull_media_header,
+    push_media_header,
+)
 from custom_components.mi_camera.miss.records import RecordAssembler, push_record
 from custom_components.mi_camera.miss.session import MissSession
 
@@ -54,6 +61,12 @@ class FakeCamera:
     media_sequence: int = 0
     deframer: StreamDeframer = field(default_factory=StreamDeframer)
     assembler: RecordAssembler = field(default_factory=RecordAssembler)
+    speaker: ReceiveChannel = field(
+        default_factory=lambda: ReceiveChannel(60.0, 60.0, Statistics())
+    )
+    speaker_assembler: RecordAssembler = field(default_factory=RecordAssembler)
+    heard: list[tuple[MediaHeader, bytes]] = field(default_factory=list)
+    """What was said to the speaker: header and decrypted sound."""
 
     @property
     def cipher(self) -> RecordCipher:
@@ -108,12 +121,24 @@ class FakeCamera:
                     continue
                 channel, sequence, data = pull_drw(packet)
                 acks.append(push_drw_ack(channel, [sequence]))
+                if channel == Channel.SPEAKER:
+                    self.hear(sequence, data)
+                    continue
                 for record in self.assembler.push(data):
                     command, body = pull_command(record)
                     if command == Command.ENCODED:
                         command, body = pull_command(self.cipher.decrypt(body))
                     commands.append((command, body))
         return commands, acks
+
+    def hear(self, sequence: int, data: bytes) -> None:
+        """Put the packets of the speaker's channel in order, and open its records."""
+        assert len(data) <= 1024
+        for chunk in self.speaker.receive(sequence, data, 0.0) or ():
+            for record in self.speaker_assembler.push(chunk):
+                self.heard.append(
+                    (pull_media_header(record), self.cipher.decrypt(record[HEADER_BYTES:]))
+                )
 
 
 def kinds(packets: list[bytes]) -> list[int]:
@@ -170,6 +195,15 @@ class Bench:
             self.session.handle_timer(self.now)
         self.now = end
         return self.events()
+
+    def live(self, seconds: float) -> list[Event]:
+        """Let time pass with a camera that is heard meanwhile."""
+        pong = push_packet(PacketType.ALIVE_ACK)
+        events, end = [], self.now + seconds
+        while self.now < end:
+            events += self.advance(min(0.5, end - self.now))
+            events += self.feed([push_stream_frame(pong) if self.stream else pong])
+        return events
 
     def log_in(self) -> None:
         self.session.login(self.now)

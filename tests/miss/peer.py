@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import dataclass, field
+import socket
 from typing import TYPE_CHECKING
 
+from custom_components.mi_camera.miss.commands import REPLY_TO, Command
 from custom_components.mi_camera.miss.cs2_packets import (
     PacketType,
     Uid,
@@ -19,7 +21,7 @@ from custom_components.mi_camera.miss.cs2_packets import (
 from .fake import FakeCamera, make_keys
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
     from custom_components.mi_camera.miss import MissKeys
 
@@ -72,6 +74,12 @@ class MiniPeer:
     """The answer to the login."""
     hangs_up: bool = False
     """Closes in place of an answer to the login."""
+    search_address: str | None = None
+    """Where it hears searches, if not at its own address."""
+    answers: dict[int, bytes] = field(default_factory=dict)
+    """What it answers to a command: the body of the reply."""
+    loses: Callable[[bytes], bool] = lambda _packet: False
+    """Which packets of the client do not arrive."""
     acknowledges: bool = True
     answers_close: bool = True
 
@@ -82,6 +90,8 @@ class MiniPeer:
         self.seen: list[int] = []
         """Packet types received."""
         self.commands: list[int] = []
+        self.bodies: list[bytes] = []
+        """Of the commands."""
         self._media: asyncio.DatagramTransport | None = None
         self._server: asyncio.Server | None = None
 
@@ -94,8 +104,12 @@ class MiniPeer:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncGenerator[MiniPeer]:
         loop = asyncio.get_running_loop()
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.setblocking(False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((self.search_address or self.address, SEARCH_PORT))
         search, _ = await loop.create_datagram_endpoint(
-            lambda: _Datagrams(self, search=True), local_addr=(self.address, SEARCH_PORT)
+            lambda: _Datagrams(self, search=True), sock=sock
         )
         media, _ = await loop.create_datagram_endpoint(
             lambda: _Datagrams(self, search=False), local_addr=(self.address, 0)
@@ -133,6 +147,8 @@ class MiniPeer:
                 self.datagram(packet)
 
     def received(self, packet: bytes) -> None:
+        if self.loses(packet):
+            return
         kind, _ = pull_packet(packet)
         self.seen.append(kind)
         if ("udp" if self.stream is None else "tcp") in self.deaf_over and kind >= PacketType.DRW:
@@ -148,10 +164,14 @@ class MiniPeer:
             self.camera.stream = stream
             if self.acknowledges and not stream:
                 self.send(*acks)
-            for command, _body in commands:
+            for command, body in commands:
                 self.commands.append(command)
+                self.bodies.append(body)
                 if command == 0x100:
                     self.logged_in()
+                elif command in self.answers:
+                    reply = REPLY_TO[Command(command)]
+                    self.send(*self.camera.command(reply, self.answers[command]))
 
     def logged_in(self) -> None:
         if self.hangs_up:

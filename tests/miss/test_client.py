@@ -13,6 +13,8 @@ import pytest
 
 from custom_components.mi_camera.miss import (
     AudioFrame,
+    CameraInfo,
+    Codec,
     Command,
     MissBusy,
     MissClient,
@@ -21,12 +23,15 @@ from custom_components.mi_camera.miss import (
     MissProtocolError,
     MissRefused,
     MissUnreachable,
+    MotorMove,
+    MotorOperation,
+    MotorPosition,
     Timing,
     VideoFrame,
 )
 from custom_components.mi_camera.miss.cs2_packets import PacketType, push_drw, push_packet
 
-from .fake import H264_DELTA, H264_KEY, make_keys
+from .fake import H264_DELTA, H264_KEY, LENS_1, make_keys
 from .peer import UID, MiniPeer, eventually
 
 if TYPE_CHECKING:
@@ -48,6 +53,7 @@ class Client(MissClient):
         *,
         host: str = ADDRESS,
         transports: Sequence[str] = ("udp", "tcp"),
+        broadcasts: Sequence[str] = (),
         timing: Timing = QUICK,
     ) -> None:
         self.frames: list[VideoFrame | AudioFrame] = []
@@ -58,6 +64,7 @@ class Client(MissClient):
             on_frame=self.frames.append,
             on_closed=self.ends.append,
             transports=transports,
+            broadcasts=broadcasts,
             timing=timing,
         )
 
@@ -77,7 +84,7 @@ async def test_session(offers: tuple[PacketType, ...], caplog: pytest.LogCapture
         assert client.uid is None
         assert client.transport is None
         await client.connect()
-        assert client.uid == UID
+        assert client.uid == str(UID)
         assert client.transport == ("tcp" if offers == TCP else "udp")
         await client.start_video(quality=2)
         await eventually(lambda: Command.VIDEO_START in peer.commands)
@@ -112,6 +119,32 @@ async def test_connects_once() -> None:
 def test_transports_must_be_known(transports: tuple[str, ...]) -> None:
     with pytest.raises(ValueError, match="transport"):
         Client(transports=transports)
+
+
+def test_broadcast_addresses_must_be_some() -> None:
+    with pytest.raises(ValueError, match="example"):
+        Client(broadcasts=("broadcast.example",))
+
+
+async def test_camera_that_answers_broadcasts_only() -> None:
+    async with MiniPeer(ADDRESS, search_address="127.255.255.255").running() as peer:
+        with pytest.raises(MissUnreachable, match="nothing answers"):
+            await Client(peer).connect(0.6)
+        client = Client(peer, broadcasts=("127.255.255.255",))
+        await client.connect(2)
+        assert client.uid == str(UID)
+        await client.close()
+
+
+async def test_another_camera_that_answers_the_broadcast_is_not_taken() -> None:
+    """Also when it is the only one to answer."""
+    async with MiniPeer("127.0.43.11", search_address="127.255.255.255").running() as other:
+        client = Client(other, broadcasts=("127.255.255.255",))
+        with pytest.raises(MissUnreachable, match="nothing answers"):
+            await client.connect(0.8)
+        assert client.uid is None
+        assert client.statistics.foreign > 0
+        assert other.seen == []
 
 
 async def test_nobody_there() -> None:
@@ -376,6 +409,64 @@ async def test_request() -> None:
             await asked[1]
         client.abort()
         await asyncio.gather(*asked, return_exceptions=True)
+
+
+async def test_questions(offers: tuple[PacketType, ...]) -> None:
+    peer = MiniPeer(ADDRESS, offers=offers)
+    peer.answers = {
+        Command.GET_AUDIO_FORMAT_REQ: b"g711a\0",
+        Command.DEVINFO_REQ: b'{"did":"1001","mac":"00005e0053ab","version":"4.3","rssi":-47}\0',
+        Command.MOTOR_REQ: b'{"angle":3,"elevation":4,"ret":-5}',
+    }
+    async with peer.running():
+        client = Client(peer)
+        await client.connect()
+        assert await client.audio_format() is Codec.PCMA
+        assert await client.device_info() == CameraInfo("1001", "00:00:5E:00:53:AB", "4.3", -47)
+        position = await client.move(MotorMove(MotorOperation.LEFT))
+        assert position == MotorPosition(3, 4, at_end=True, status=-5)
+        assert peer.bodies[-1] == b'{"operation":1}'
+        peer.answers = {
+            Command.GET_AUDIO_FORMAT_REQ: b"wax cylinder",
+            Command.DEVINFO_REQ: b"who knows",
+            Command.MOTOR_REQ: b"rubbish",
+        }
+        assert await client.audio_format() is None
+        with pytest.raises(MissProtocolError):
+            await client.device_info()
+        assert await client.move(MotorMove(MotorOperation.LEFT)) is None
+        await client.close()
+
+
+async def test_motor_that_says_nothing() -> None:
+    async with MiniPeer(ADDRESS).running() as peer:
+        client = Client(peer, timing=Timing(motor_reply=0.3))
+        await client.connect()
+        assert await client.move(MotorMove(MotorOperation.STOP)) is None
+        assert peer.bodies[-1] == b'{"operation":-1001}'
+        # That it has not got the command is another thing.
+        peer.acknowledges = False
+        with pytest.raises(MissUnreachable):
+            await client.move(MotorMove(MotorOperation.STOP))
+        client.abort()
+        with pytest.raises(MissClosed):
+            await client.move(MotorMove(MotorOperation.STOP))
+
+
+async def test_one_lens_is_left() -> None:
+    async with MiniPeer(ADDRESS).running() as peer:
+        client = Client(peer)
+        await client.connect()
+        await client.start_video(quality=2)
+        await client.start_video(quality=3, lens=1)
+        await client.stop_video(0)
+        assert peer.bodies[-1] == b'{"videoquality":-1,"videoquality2":3,"enableaudio":0}'
+        peer.send(*peer.camera.media(H264_KEY), *peer.camera.media(H264_KEY, flags=LENS_1))
+        await eventually(lambda: client.frames)
+        assert [frame.lens for frame in client.frames] == [1]
+        await client.stop_video()
+        assert peer.commands[-1] == Command.VIDEO_STOP
+        client.abort()
 
 
 async def test_end_wakes_who_waits() -> None:

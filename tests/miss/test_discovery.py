@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from hypothesis import given, strategies as st
 import pytest
 
@@ -14,7 +16,10 @@ from custom_components.mi_camera.miss.cs2_packets import (
     push_tcp_address,
     push_uid,
 )
-from custom_components.mi_camera.miss.discovery import Discovery, Offer, Transport
+from custom_components.mi_camera.miss.discovery import Discovery, Offer
+
+if TYPE_CHECKING:
+    from custom_components.mi_camera.miss.transport import Transport
 
 HOST = "192.0.2.7"
 PEER = (HOST, 40001)
@@ -29,13 +34,14 @@ SEARCH = (bytes.fromhex("f1300000"), (HOST, 32108))
 class Found:
     """A discovery with its clock."""
 
-    def __init__(self, *transports: Transport) -> None:
+    def __init__(self, *transports: Transport, broadcasts: tuple[str, ...] = ()) -> None:
         self.statistics = Statistics()
         self.now = 10.0
         self.discovery = Discovery(
             HOST,
             32108,
             transports or ("udp", "tcp"),
+            broadcasts=broadcasts,
             now=self.now,
             timing=Timing(),
             statistics=self.statistics,
@@ -62,6 +68,28 @@ def test_searches_once_a_second() -> None:
     assert found.advance(3.5) == [(float(second), *SEARCH) for second in range(4)]
     assert found.discovery.uid is None
     assert found.discovery.stage == "nothing answers the search"
+
+
+def test_searches_wider_when_the_camera_does_not_answer_at_its_address() -> None:
+    found = Found(broadcasts=("192.0.2.255", "198.51.100.255"))
+    wide = [(SEARCH[0], (address, 32108)) for address in ("192.0.2.255", "198.51.100.255")]
+    assert found.advance(1.3) == [
+        (0.0, *SEARCH),
+        *((when, *search) for when in (0.25, 1.25) for search in (SEARCH, *wide)),
+    ]
+    # Every camera of the house answers that. One is meant.
+    found.receive(PUNCH, ("192.0.2.8", 40001))
+    assert found.discovery.uid is None
+    assert found.statistics.foreign == 1
+    found.receive(PUNCH)
+    assert found.discovery.uid == UID
+
+
+def test_camera_that_answers_at_once_is_all_that_is_bothered() -> None:
+    found = Found(broadcasts=("192.0.2.255",))
+    found.advance(0.1)
+    found.receive(PUNCH)
+    assert {address for _, _, address in found.advance(2)} == {PEER}
 
 
 def test_echoes_the_punch_to_its_port_until_ready() -> None:

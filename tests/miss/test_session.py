@@ -10,6 +10,7 @@ import pytest
 
 from custom_components.mi_camera.miss import (
     AudioFrame,
+    Codec,
     Command,
     MissBusy,
     MissClosed,
@@ -18,12 +19,12 @@ from custom_components.mi_camera.miss import (
     MissUnreachable,
     VideoFrame,
 )
-from custom_components.mi_camera.miss.cs2 import Delivered
 from custom_components.mi_camera.miss.cs2_packets import Channel, PacketType, push_packet
 from custom_components.mi_camera.miss.records import push_record
 from custom_components.mi_camera.miss.session import LoggedIn, Reply, SessionClosed, State
+from custom_components.mi_camera.miss.transport import Delivered
 
-from .fake import H264_DELTA, H264_KEY, Bench, kinds, make_keys
+from .fake import H264_DELTA, H264_KEY, LENS_1, Bench, kinds, make_keys
 
 if TYPE_CHECKING:
     from custom_components.mi_camera.miss.session import Event
@@ -125,6 +126,38 @@ def test_start_and_stop(bench: Bench) -> None:
     assert bench.commands() == [(Command.VIDEO_STOP, b"")]
 
 
+def test_leaving_one_lens_lets_the_other_go_on(bench: Bench) -> None:
+    bench.start(quality=2, audio=True)
+    bench.session.start_video(quality=3, lens=1, audio=True, now=bench.now)
+    bench.commands()
+    both = bench.camera.media(H264_KEY) + bench.camera.media(H264_KEY, flags=LENS_1)
+    assert [frame.lens for frame in pictures(bench.feed(both))] == [0, 1]
+    bench.session.stop_video(bench.now, 0)
+    assert bench.commands() == [
+        (Command.VIDEO_START, b'{"videoquality":-1,"videoquality2":3,"enableaudio":1}'),
+    ]
+    both = bench.camera.media(H264_KEY) + bench.camera.media(H264_KEY, flags=LENS_1)
+    assert [frame.lens for frame in pictures(bench.feed(both))] == [1]
+    assert len(sounds(bench.feed(bench.camera.media(SILENCE, Codec.PCMA)))) == 1
+    # One that does not run can be left too.
+    bench.session.stop_video(bench.now, 0)
+    assert bench.commands()[0][0] == Command.VIDEO_START
+    bench.session.stop_video(bench.now, 1)
+    assert bench.commands() == [(Command.VIDEO_STOP, b"")]
+    assert bench.feed(bench.camera.media(H264_KEY, flags=LENS_1)) == []
+    assert bench.feed(bench.camera.media(SILENCE, Codec.PCMA)) == []
+    with pytest.raises(ValueError, match="no such lens"):
+        bench.session.stop_video(bench.now, 2)
+
+
+def test_first_lens_of_two_is_left(bench: Bench) -> None:
+    bench.start(quality=2)
+    bench.session.start_video(quality=3, lens=1, audio=False, now=bench.now)
+    bench.commands()
+    bench.session.stop_video(bench.now, 1)
+    assert bench.commands() == [(Command.VIDEO_START, b'{"videoquality":2,"enableaudio":0}')]
+
+
 @pytest.mark.parametrize(("quality", "lens"), [(-1, 0), (16, 0), (2, 2), (2, -1)])
 def test_impossible_wishes(bench: Bench, quality: int, lens: int) -> None:
     bench.log_in()
@@ -142,7 +175,7 @@ def test_delivery_is_told() -> None:
 
 def test_replies_belong_to_requests(bench: Bench) -> None:
     bench.log_in()
-    reply = bench.session.request(Command.DEVINFO_REQ, b"", bench.now)
+    reply = bench.session.request(Command.DEVINFO_REQ, b"", bench.now).reply
     assert reply is Command.DEVINFO_RES
     bench.commands()
     unasked = bench.camera.command(Command.MOTOR_RES, b"{}")
@@ -219,6 +252,47 @@ def test_no_picture_is_asked_again_then_given_up(bench: Bench) -> None:
     assert alive(bench, 4.6) == []
     assert isinstance(end_of(alive(bench, 0.4)), MissUnreachable)
     assert len(bench.asked) == 1  # type: ignore[attr-defined]
+
+
+def test_after_a_loss_a_key_frame_is_asked_for_once(bench: Bench) -> None:
+    """Most cameras answer the same wish again by one."""
+    bench.start()
+    bench.feed(bench.camera.media(H264_KEY))
+    alive(bench, 4.9)
+    bench.feed(bench.camera.media(H264_DELTA))
+    bench.now += 0.1
+    asked_at = []
+    for step in range(80):
+        # Every tenth of a second bytes are lost, and never a key frame comes.
+        bench.camera.media_sequence += 1
+        bench.feed(bench.camera.packets(Channel.MEDIA, b"\xff" * 20))
+        bench.feed(bench.camera.media(H264_DELTA))
+        before = len(bench.asked)  # type: ignore[attr-defined]
+        alive(bench, 0.1)
+        if len(bench.asked) > before:  # type: ignore[attr-defined]
+            asked_at.append(step / 10)
+    assert asked_at == [pytest.approx(1.0, abs=0.15)]
+
+
+def test_key_frame_that_comes_by_itself_is_not_asked_for(bench: Bench) -> None:
+    bench.start()
+    for _ in range(10):
+        bench.feed(bench.camera.media(H264_KEY))
+        alive(bench, 0.5)
+        bench.feed(bench.camera.packets(Channel.MEDIA, b"\xff" * 20))
+        alive(bench, 0.5)
+    assert bench.asked == []  # type: ignore[attr-defined]
+
+
+def test_network_away_is_not_a_camera_without_picture() -> None:
+    bench = Bench()
+    bench.start()
+    bench.feed(bench.camera.media(H264_KEY))
+    assert bench.advance(11) == []
+    bench.sent()
+    # It is back, and the camera has nothing to show yet.
+    assert alive(bench, 9.5) == []
+    assert isinstance(end_of(alive(bench, 1.5)), MissUnreachable)
 
 
 def test_pictures_that_cannot_be_shown_are_none(bench: Bench) -> None:

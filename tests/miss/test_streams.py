@@ -178,13 +178,37 @@ def test_after_a_loss_nothing_before_the_next_key_frame() -> None:
     camera.media(H264_DELTA)  # lost for good
     events = bench.feed(camera.media(H264_DELTA) + camera.media(SILENCE, Codec.PCMA))
     assert events == []
-    events = bench.advance(0.5)
+    events = bench.live(2.1)
     assert pictures(events) == []
     assert len(sounds(events)) == 1
     assert pictures(bench.feed(camera.media(H264_DELTA))) == []
     assert len(pictures(bench.feed(camera.media(H264_KEY)))) == 1
     assert len(pictures(bench.feed(camera.media(H264_DELTA)))) == 1
     assert bench.statistics.skipped == 2
+
+
+def test_loss_of_sound_costs_no_picture() -> None:
+    """The camera numbers pictures and sound of each lens by themselves: it can be told."""
+    bench = Bench()
+    bench.start(audio=True)
+    bench.session.start_video(quality=2, lens=1, audio=True, now=bench.now)
+    camera = bench.camera
+    for number in range(10, 12):
+        bench.feed(camera.media(H264_KEY, sequence=number))
+        bench.feed(camera.media(H264_KEY, flags=LENS_1, sequence=number))
+    camera.media(SILENCE, Codec.PCMA, sequence=7)  # lost for good
+    camera.media(H264_DELTA, flags=LENS_1, sequence=12)  # this too
+    bench.feed(camera.media(H264_DELTA, sequence=12))
+    bench.feed(camera.media(H264_DELTA, flags=LENS_1, sequence=13))
+    bench.feed(camera.media(H264_DELTA, sequence=13))
+    assert [frame.lens for frame in pictures(bench.live(2.1))] == [0, 0]
+    assert bench.statistics.gaps == 1
+    assert bench.statistics.skipped == 1
+    # Numbers that do not count say nothing.
+    bench.feed(camera.media(H264_KEY, sequence=0))
+    camera.media(SILENCE, Codec.PCMA, sequence=8)
+    bench.feed(camera.media(H264_DELTA, sequence=1))
+    assert pictures(bench.live(2.1)) == []
 
 
 def test_large_picture_with_a_hole_never_comes_in_part() -> None:
@@ -194,7 +218,7 @@ def test_large_picture_with_a_hole_never_comes_in_part() -> None:
     packets = bench.camera.media(large)
     del packets[5]
     assert bench.feed(packets) == []
-    assert bench.advance(1) == []
+    assert bench.live(2.1) == []
     [frame] = pictures(bench.feed(bench.camera.media(large)))
     assert frame.data == large
 

@@ -74,6 +74,55 @@ def test_sound_without_stamps_goes_with_the_pictures() -> None:
     assert all(abs(a - b) <= 1 for a, b in zip(video, sound, strict=True))
 
 
+@pytest.mark.parametrize("kind", ["zero", "seconds", "seconds only"])
+def test_sound_with_useless_stamps_keeps_to_the_pictures(kind: str) -> None:
+    """In the pace of its arrival, and no further off than the network is uneven."""
+    timeline = Timeline()
+    apart = []
+    for index in range(250):
+        now = 50.0 + index * 0.04
+        stamp = EPOCH + 40 * index
+        video = timeline.stamp(video=True, lens=0, raw=stamp, seconds=stamp // 1000, now=now)
+        raw = 0 if kind == "zero" else stamp // 1000
+        seconds = 0 if kind == "seconds only" else raw
+        sound = timeline.stamp(video=False, lens=0, raw=raw, seconds=seconds, now=now)
+        apart.append(abs(video - sound))
+    assert max(apart) <= 40
+
+
+@pytest.mark.parametrize("jump", [-5_000, -3_600_000, 3_600_000, TOLERANCE_MS + 1])
+def test_sound_that_jumps_does_not_take_the_pictures_along(jump: int) -> None:
+    timeline = Timeline()
+    for index in range(250):
+        now = 50.0 + index * 0.04
+        stamp = EPOCH + 40 * index
+        video = timeline.stamp(video=True, lens=0, raw=stamp, seconds=stamp // 1000, now=now)
+        raw = stamp + (jump if index >= 100 else 0)
+        sound = timeline.stamp(video=False, lens=0, raw=raw, seconds=raw // 1000, now=now)
+        assert video == stamp
+        assert abs(sound - video) <= 45
+
+
+def test_sound_on_a_clock_of_its_own() -> None:
+    """Counted from the camera's start, say, while pictures have the time of day."""
+    timeline = Timeline()
+    video = run(timeline, [EPOCH + 40 * i for i in range(100)])
+    sound = run(timeline, [5_000 + 40 * i for i in range(100)], video=False, seconds=False)
+    assert all(abs(a - b) <= 2 for a, b in zip(video, sound, strict=True))
+
+
+def test_pictures_the_network_held_up_for_long_keep_their_stamps() -> None:
+    """And sound without stamps, which goes by the arrival, is right again soon after."""
+    timeline = Timeline()
+    run(timeline, [EPOCH + 40 * i for i in range(100)])
+    held_up = [EPOCH + 4_000 + 40 * i for i in range(300)]
+    assert run(timeline, held_up, begin=66.0, step=0.0) == held_up
+    after = [EPOCH + 16_000 + 40 * i for i in range(100)]
+    assert run(timeline, after, begin=66.0) == after
+    [sound] = run(timeline, [0], begin=70.0, video=False)
+    assert abs(sound - after[-1]) < 100
+
+
 @pytest.mark.parametrize("jump", [3_600_000, -3_600_000, TOLERANCE_MS + 1_000])
 def test_a_clock_that_is_set_is_not_noticed(jump: int) -> None:
     stamps = [EPOCH + 40 * i + (jump if i >= 50 else 0) for i in range(100)]

@@ -18,6 +18,7 @@ from .errors import (
 )
 from .library import load_library
 from .packet import Hello
+from .search import find_device
 
 __all__ = [
     "CameraDevice",
@@ -33,5 +34,6 @@ __all__ = [
     "MiioTimeout",
     "MiioUnsupported",
     "MiioWrongDevice",
+    "find_device",
     "load_library",
 ]

@@ -1,14 +1,15 @@
-"""What travels from a camera to its viewers: access units that know where they came from."""
+"""What travels from a camera to its viewers: pictures and sound that know where they came from."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ..miss import Codec
 
-__all__ = ["AccessUnit", "Source"]
+__all__ = ["AccessUnit", "SoundUnit", "Source", "Tracks"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +20,23 @@ class Source:
     lens: int = 0
 
 
+class Tracks(Enum):
+    """Which tracks a programme has."""
+
+    PICTURES = auto()
+    SOUND = auto()
+    """Pictures and AAC."""
+    SOUND_AND_OPUS = auto()
+    """Pictures, AAC, and the camera's own Opus packets as they are."""
+
+
 @dataclass(frozen=True, slots=True)
 class AccessUnit:
     """One coded picture with its provenance.
 
     `captured` is on this machine's monotonic clock, in seconds: the camera's own time
-    stamp, shifted by the smallest delay seen in this session. `data` is Annex B.
+    stamp, shifted by the smallest delay seen in this session. `data` is Annex B. `tracks`
+    says what else its session was asked for, the same for all units of a session.
     """
 
     source: Source
@@ -34,4 +46,24 @@ class AccessUnit:
     captured: float
     codec: Codec
     keyframe: bool
-    data: bytes
+    data: bytes = field(repr=False)
+    tracks: Tracks = Tracks.PICTURES
+
+
+@dataclass(frozen=True, slots=True)
+class SoundUnit:
+    """One piece of sound as the camera coded it (40 ms in most models).
+
+    A camera's microphone belongs to all its lenses: `source` is the lens it goes with.
+    `captured` is the time of its first sample, on the clock of that lens's pictures.
+    """
+
+    source: Source
+    epoch: int
+    session: int
+    sequence: int
+    captured: float
+    codec: Codec
+    sample_rate: int
+    channels: int
+    data: bytes = field(repr=False)

@@ -24,6 +24,11 @@ class CameraClock:
         self._stamp = 0.0
         self._arrival = 0.0
 
+    @property
+    def shift(self) -> float:
+        """What makes a stamp a time of here, in seconds; 0 before the first frame."""
+        return self._shift or 0.0
+
     def captured(self, stamp: float, arrival: float) -> float:
         """Return when a frame was captured (s, monotonic), never after `arrival`.
 
@@ -35,3 +40,7 @@ class CameraClock:
             shift = min(shift, drifted)
         self._shift, self._stamp, self._arrival = shift, stamp, arrival
         return stamp + shift
+
+    def at(self, stamp: float, arrival: float) -> float:
+        """Return what a stamp means by what is known, without learning from it."""
+        return min(stamp + self.shift, arrival)

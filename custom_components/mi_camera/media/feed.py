@@ -8,9 +8,9 @@ import random
 import time
 from typing import TYPE_CHECKING
 
+from .access_unit import AccessUnit
 from .feed_limits import FeedLimits, FeedState
-from .mux import TsMuxer
-from .parameter_sets import parameter_sets
+from .programme import Programme
 from .upstream import Trouble, UpstreamError
 from .viewer import Viewer
 
@@ -18,12 +18,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..gate import Permit
-    from .access_unit import AccessUnit, Source
+    from .access_unit import SoundUnit, Source
+    from .programme import Chunk
     from .upstream import Connect, Upstream
 
 __all__ = ["Feed"]
 
 _LOGGER = logging.getLogger(__name__)
+
+# Of these only the camera is asked, not the cloud.
+_LOCAL = frozenset({Trouble.UNREACHABLE, Trouble.BROKEN, Trouble.ASLEEP, Trouble.BUSY})
 
 
 class Feed:
@@ -64,14 +68,11 @@ class Feed:
         self._runner: asyncio.Task[None] | None = None
         self._upstream: Upstream | None = None
         self._session: int | None = None
-        self._muxer: TsMuxer | None = None
-        self._parameters = b""
-        self._group: list[tuple[bytes, bool]] = []
-        self._group_bytes = 0
-        self._keyframe: AccessUnit | None = None
+        self._programme: Programme | None = None
         self._last_unit = 0.0
-        self._zero = 0.0
         self._failing = False
+        self._failing_since = 0.0
+        self._was_live = False
         self._closed = False
         self._left_at = 0.0
         self._wake = asyncio.Event()
@@ -90,9 +91,10 @@ class Feed:
             viewer.end()
             return viewer
         self._start(permit)
-        if self._fresh():
-            for chunk, keyframe in self._group:
-                viewer.push(chunk, keyframe=keyframe)
+        if self._programme is not None and self._fresh():
+            self._programme.begin_sound()
+            for chunk in self._programme:
+                viewer.push(*chunk)
         self._viewers.add(viewer)
         self._wake.set()
         return viewer
@@ -109,7 +111,7 @@ class Feed:
             raise TimeoutError
         self._start(permit)
         self._left()
-        unit = self._keyframe
+        unit = None if self._programme is None else self._programme.keyframe
         if unit is not None and self._fresh() and time.monotonic() - unit.captured <= max_age:
             return unit
         if self._failing:
@@ -154,7 +156,6 @@ class Feed:
         self._permit = permit
         if self._runner is None:
             self._failing = False
-            self._zero = time.monotonic()
             self._runner = asyncio.get_running_loop().create_task(
                 self._run(permit), name=f"mi_camera feed {self.source.did}/{self.source.lens}"
             )
@@ -168,6 +169,9 @@ class Feed:
                 if await self._session_with_camera(permit):
                     failures = 0
                     continue
+                if self._was_live or not failures:
+                    failures = 0
+                    self._failing_since = time.monotonic()
                 failures += 1
                 if not self._wanted():
                     break
@@ -185,7 +189,7 @@ class Feed:
         """Hold one session; return whether it ended without trouble."""
         closed = asyncio.Event()
 
-        def on_unit(unit: AccessUnit) -> None:
+        def on_unit(unit: AccessUnit | SoundUnit) -> None:
             self._receive(permit, unit)
 
         def on_closed() -> None:
@@ -193,10 +197,11 @@ class Feed:
             self._wake.set()
 
         self._forget_session()
+        self._was_live = False
         self._set_state(FeedState.CONNECTING)
         try:
-            async with asyncio.timeout(self._limits.first_picture):
-                upstream = await self._connect(permit.epoch, on_unit, on_closed)
+            async with asyncio.timeout(self._limits.connect):
+                upstream = await self._connect(permit, on_unit, on_closed)
         except UpstreamError as err:
             self._set_trouble(err.trouble)
             return False
@@ -229,10 +234,11 @@ class Feed:
         return None
 
     async def _pause(self, failures: int) -> None:
-        first, longest = self._limits.backoff
-        # The exponent is bounded so that a week of failures does not overflow a float.
-        delay = min(longest, first * 2 ** min(failures - 1, 16)) * random.uniform(0.75, 1.25)
-        until = time.monotonic() + delay
+        """Wait before the next attempt, as long as anybody waits for it."""
+        local = self.trouble in _LOCAL
+        lost_for = time.monotonic() - self._failing_since
+        delay = self._limits.pause(failures, lost_for=lost_for, local=local)
+        until = time.monotonic() + delay * random.uniform(0.75, 1.25)
         while (left := until - time.monotonic()) > 0 and self._wanted():
             self._wake.clear()
             await _wait(self._wake, left)
@@ -259,10 +265,10 @@ class Feed:
 
     # -- pictures -------------------------------------------------------------------
 
-    def _receive(self, permit: Permit, unit: AccessUnit) -> None:
+    def _receive(self, permit: Permit, unit: AccessUnit | SoundUnit) -> None:
         if not permit.valid or permit != self._permit:
             return
-        if self._session is None and unit.keyframe:
+        if self._session is None and isinstance(unit, AccessUnit) and unit.keyframe:
             self._session = unit.session
         if unit.source != self.source or unit.epoch != permit.epoch:
             self._violation()
@@ -273,45 +279,39 @@ class Feed:
             self._violation()
             return
         now = time.monotonic()
+        if isinstance(unit, AccessUnit):
+            self._receive_picture(unit, now)
+        elif self._programme is not None and now - unit.captured <= self._limits.max_lag:
+            self._programme.sound(unit)
+
+    def _receive_picture(self, unit: AccessUnit, now: float) -> None:
         if now - unit.captured > self._limits.max_lag:
             self._forget_group()
             return
         self._last_unit = now
+        if self._programme is None:
+            self._programme = Programme(
+                unit.captured,
+                group_bytes=self._limits.group_bytes,
+                on_chunk=self._give,
+                on_renewal=self._end_viewers,
+            )
+        if not self._programme.picture(unit, read=bool(self._viewers)):
+            return
         if unit.keyframe:
-            self._begin_group(unit)
-        elif self._keyframe is None:
-            return
-        if self._muxer is None:
-            return
-        chunk = self._muxer.mux(unit)
-        self._group_bytes += len(chunk)
-        if self._group_bytes <= self._limits.group_bytes:
-            self._group.append((chunk, unit.keyframe))
-        else:
-            # Half a group is worth nothing: newcomers wait for the next one.
-            self._group = []
-        for viewer in self._viewers:
-            viewer.push(chunk, keyframe=unit.keyframe)
+            for future in self._waiters:
+                if not future.done():
+                    future.set_result(unit)
         if self.state is not FeedState.LIVE:
             self.trouble = None
             self._failing = False
+            self._was_live = True
             self._set_state(FeedState.LIVE)
 
-    def _begin_group(self, unit: AccessUnit) -> None:
-        self._forget_group()
-        parameters = parameter_sets(unit.codec, unit.data)
-        if self._muxer is None or parameters != self._parameters:
-            # Another picture size or codec is another program: who is watching must
-            # open it anew, as a decoder set up for the old one would show rubbish.
-            if self._muxer is not None:
-                self._end_viewers()
-                self._muxer.close()
-            self._muxer = TsMuxer(unit.codec, self._zero)
-            self._parameters = parameters
-        self._keyframe = unit
-        for future in self._waiters:
-            if not future.done():
-                future.set_result(unit)
+    def _give(self, chunk: Chunk) -> None:
+        # One that cannot be served any more leaves meanwhile.
+        for viewer in tuple(self._viewers):
+            viewer.push(*chunk)
 
     def _violation(self) -> None:
         self.violations += 1
@@ -326,31 +326,33 @@ class Feed:
     def _fresh(self) -> bool:
         """Whether the newest picture here may be shown as live."""
         return (
-            self._keyframe is not None
+            self._programme is not None
+            and self._programme.keyframe is not None
             and self._session is not None
             and time.monotonic() - self._last_unit <= self._limits.stall
         )
 
     def _forget(self) -> None:
         self._forget_session()
-        if self._muxer is not None:
-            self._muxer.close()
-            self._muxer = None
+        self._programme = None
 
     def _forget_session(self) -> None:
         """Forget the pictures of a session, not the time line its viewers are on."""
         self._forget_group()
+        if self._programme is not None:
+            self._programme.end_sound()
         self._session = None
 
     def _forget_group(self) -> None:
-        self._group = []
-        self._group_bytes = 0
-        self._keyframe = None
+        if self._programme is not None:
+            self._programme.forget_group()
 
     # -- viewers --------------------------------------------------------------------
 
     def _leave(self, viewer: Viewer) -> None:
         self._viewers.discard(viewer)
+        if not self._viewers and self._programme is not None:
+            self._programme.end_sound()
         self._left()
 
     def _left(self) -> None:

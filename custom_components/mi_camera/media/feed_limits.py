@@ -8,6 +8,10 @@ from enum import StrEnum
 __all__ = ["FeedLimits", "FeedState"]
 
 
+SOON = 60.0
+SOON_PAUSE = 1.6
+
+
 class FeedState(StrEnum):
     """What a feed is doing."""
 
@@ -27,8 +31,22 @@ class FeedLimits:
     """Without a new picture for this long, viewers end: live or nothing."""
     first_picture: float = 20.0
     """How long a viewer waits for its first picture."""
+    connect: float = 45.0
+    """How long opening the upstream may take: waking a camera, and trying its qualities."""
     max_lag: float = 5.0
     """A picture that took longer to come is not live any more."""
     backoff: tuple[float, float] = (1.0, 30.0)
     group_bytes: int = 8 * 1024 * 1024
     """Room for the group of pictures that lets a viewer start at once."""
+
+    def pause(self, failures: int, *, lost_for: float, local: bool) -> float:
+        """Return how long to wait after so many failures in a row, in seconds.
+
+        `lost_for` is how long there has been no picture, `local` whether only the camera is
+        asked. Then asking costs little, and an outage is short as a rule: in the first
+        minute nobody waits long for its end to be noticed.
+        """
+        first, longest = self.backoff
+        # The exponent is bounded so that a week of failures does not overflow a float.
+        delay = min(longest, first * (1 << min(failures - 1, 16)))
+        return min(delay, SOON_PAUSE) if local and lost_for < SOON else delay

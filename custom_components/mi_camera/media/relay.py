@@ -7,26 +7,23 @@ in one epoch and is never used again.
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 import hashlib
-import logging
 import secrets
-import time
 from typing import TYPE_CHECKING
 
-from aiohttp import web
+from .relay_reader import PATH, RelayReader
 
 if TYPE_CHECKING:
     from ..gate import Permit
     from .feed import Feed
-    from .viewer import Viewer
 
 __all__ = ["Relay", "RelayStats"]
 
-_LOGGER = logging.getLogger(__name__)
-
 HOST = "127.0.0.1"
-PATH = "/live.ts"
+MAX_READERS = 256
+"""Far more than all readers of a house's cameras."""
 
 
 @dataclass(slots=True)
@@ -45,15 +42,6 @@ class _Grant:
     permit: Permit
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Reader:
-    """A connection that is being served."""
-
-    key: bytes
-    request: web.Request
-    viewer: Viewer
-
-
 def _digest(token: str) -> bytes:
     """Look-ups go by the digest, so their timing tells nothing about a token."""
     return hashlib.sha256(token.encode("utf-8", "replace")).digest()
@@ -66,8 +54,8 @@ class Relay:
         """Make a relay that is not listening yet."""
         self.stats = RelayStats()
         self._grants: dict[bytes, _Grant] = {}
-        self._readers: set[_Reader] = set()
-        self._runner: web.AppRunner | None = None
+        self._readers: set[RelayReader] = set()
+        self._server: asyncio.Server | None = None
         self._port: int | None = None
 
     async def start(self) -> None:
@@ -76,22 +64,21 @@ class Relay:
         Raises:
             OSError: no port can be had.
         """
-        app = web.Application()
-        app.router.add_get(PATH, self._serve)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
-        await runner.setup()
-        site = web.TCPSite(runner, HOST, 0)
-        await site.start()
-        self._runner = runner
-        self._port = runner.addresses[0][1]
+        self._server = await asyncio.get_running_loop().create_server(
+            lambda: RelayReader(self), HOST, 0
+        )
+        self._port = self._server.sockets[0].getsockname()[1]
 
     async def stop(self) -> None:
         """Cut everything and stop listening."""
         self.cut()
-        if (runner := self._runner) is not None:
-            self._runner = None
+        if (server := self._server) is not None:
+            self._server = None
             self._port = None
-            await runner.cleanup()
+            server.close()
+            for reader in tuple(self._readers):
+                reader.abort()
+            await server.wait_closed()
 
     def grant(self, feed: Feed, permit: Permit) -> str:
         """Return a new address at which `feed` can be read while `permit` is valid.
@@ -109,46 +96,35 @@ class Relay:
         """Make an address dead for ever and abort who reads there."""
         key = _digest(url.rpartition("?auth=")[2])
         self._grants.pop(key, None)
-        for reader in [reader for reader in self._readers if reader.key == key]:
-            self._abort(reader)
+        for reader in tuple(self._readers):
+            if reader.key == key:
+                reader.abort()
 
     def cut(self) -> None:
         """Make all addresses dead for ever and abort all readers, now."""
         self._grants.clear()
         for reader in tuple(self._readers):
-            self._abort(reader)
+            reader.abort()
 
-    def _abort(self, reader: _Reader) -> None:
+    # -- for its readers ---------------------------------------------------------------
+
+    def enter(self, reader: RelayReader) -> bool:
+        """Take in a connection; False when there are too many."""
+        if len(self._readers) >= MAX_READERS or self._server is None:
+            return False
+        self._readers.add(reader)
+        return True
+
+    def leave(self, reader: RelayReader) -> None:
+        """Forget a connection."""
         self._readers.discard(reader)
-        reader.viewer.end()
-        if reader.request.transport is not None:
-            reader.request.transport.abort()
 
-    async def _serve(self, request: web.Request) -> web.StreamResponse:
-        key = _digest(request.query.get("auth", ""))
+    def open(self, reader: RelayReader, token: str) -> bool:
+        """Begin to serve what a token stands for; False when it stands for nothing."""
+        key = _digest(token)
         grant = self._grants.get(key)
         if grant is None or not grant.permit.valid:
             self.stats.refused += 1
-            return web.Response(status=404)
-        response = web.StreamResponse(
-            headers={"Content-Type": "video/mp2t", "Cache-Control": "no-store"}
-        )
-        viewer = grant.feed.view(grant.permit)
-        reader = _Reader(key, request, viewer)
-        self._readers.add(reader)
-        self.stats.connections += 1
-        try:
-            await response.prepare(request)
-            async for chunk in viewer:
-                if not grant.permit.valid or reader not in self._readers:
-                    break
-                self.stats.bytes_sent += len(chunk)
-                self.stats.last_byte_at = time.time()
-                await response.write(chunk)
-        except ConnectionError:
-            _LOGGER.debug("A reader of the relay has gone")
-        finally:
-            self.stats.connections -= 1
-            self._readers.discard(reader)
-            viewer.close()
-        return response
+            return False
+        reader.serve(key, grant.permit, grant.feed.view(grant.permit))
+        return True

@@ -1,39 +1,30 @@
-"""Where a feed gets its access units from."""
+"""Where a feed gets its pictures and its sound from."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from dataclasses import dataclass
 from enum import StrEnum
-import itertools
-import time
-from typing import TYPE_CHECKING, Protocol
-
-from ..miss import MissBusy, MissClient, MissError, MissKeys, MissRefused, MissWrongKey, VideoFrame
-from .access_unit import AccessUnit, Source
-from .camera_clock import CameraClock
+from typing import TYPE_CHECKING, Literal, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from ..miss import AudioFrame
+    from ..gate import Permit
+    from ..miss import MissKeys
+    from .access_unit import AccessUnit, SoundUnit, Source
+    from .link import CameraLink
 
 __all__ = [
     "Connect",
     "KeySource",
     "MissUpstream",
+    "Quality",
     "Trouble",
     "Upstream",
     "UpstreamError",
 ]
 
-# A quality the camera does not know is answered by silence, so each is tried in turn.
-QUALITY_LADDER = (2, 3, 1, 0)
-FIRST_FRAME_TIMEOUT = 4.0
-CONNECT_TIMEOUT = 6.0
-
-_sessions = itertools.count(1)
+type Quality = Literal["best", "low"]
+"""Which picture is wanted: the best the camera has, or a small one."""
 
 
 class Trouble(StrEnum):
@@ -62,7 +53,7 @@ class Upstream(Protocol):
     session: int
 
     def abort(self) -> None:
-        """Cut at once; no access unit comes after this returns."""
+        """Cut at once; no unit comes after this returns."""
 
     async def close(self) -> None:
         """End politely, within a bound; never raises."""
@@ -80,145 +71,47 @@ class KeySource(Protocol):
 
 
 type Connect = Callable[
-    [int, Callable[[AccessUnit], None], Callable[[], None]], Awaitable[Upstream]
+    [Permit, Callable[[AccessUnit | SoundUnit], None], Callable[[], None]], Awaitable[Upstream]
 ]
-"""Open an upstream in an epoch, given where units go and what to call when it ends."""
+"""Open an upstream under a permit, given where units go and what to call when it ends."""
 
 
-@dataclass(slots=True)
 class MissUpstream:
-    """Sessions with one lens of one camera over MISS."""
+    """The pictures of one lens, and its camera's sound, over the camera's link."""
 
-    source: Source
-    host: Callable[[], str]
-    keys: KeySource
-    quality: int | None = None
-    keys_are_old: bool = False
-    """Whether the last session showed that the camera has other keys by now."""
+    def __init__(
+        self,
+        source: Source,
+        link: CameraLink,
+        *,
+        quality: Callable[[], Quality] = lambda: "best",
+        sound: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Make an upstream; nothing is opened.
+
+        `quality` and `sound` are asked at each connecting.
+        """
+        self.source = source
+        self._link = link
+        self._quality = quality
+        self._sound = sound
 
     async def connect(
         self,
-        epoch: int,
-        on_unit: Callable[[AccessUnit], None],
+        permit: Permit,
+        on_unit: Callable[[AccessUnit | SoundUnit], None],
         on_closed: Callable[[], None],
     ) -> Upstream:
-        """Open a session and return it once the first picture is on its way.
+        """Open the lens and return once its first picture is on its way.
 
         Raises:
             UpstreamError: with the trouble that was met.
         """
-        if not self.keys_are_old:
-            try:
-                return await self._attempt(epoch, on_unit, on_closed, fresh=False)
-            except MissRefused, MissWrongKey:
-                # The camera has been restarted or the signature has aged.
-                self.keys_are_old = True
-        try:
-            session = await self._attempt(epoch, on_unit, on_closed, fresh=True)
-        except MissRefused, MissWrongKey:
-            raise UpstreamError(Trouble.REFUSED) from None
-        self.keys_are_old = False
-        return session
-
-    async def _attempt(
-        self,
-        epoch: int,
-        on_unit: Callable[[AccessUnit], None],
-        on_closed: Callable[[], None],
-        *,
-        fresh: bool,
-    ) -> Upstream:
-        keys = await self.keys(fresh=fresh)
-        session = _MissSession(self, epoch, self.host(), keys, on_unit, on_closed)
-        try:
-            await session.client.connect(CONNECT_TIMEOUT)
-            await self._start(session)
-        except MissRefused, MissWrongKey:
-            session.abort()
-            raise
-        except MissBusy:
-            session.abort()
-            raise UpstreamError(Trouble.BUSY) from None
-        except MissError:
-            session.abort()
-            raise UpstreamError(Trouble.UNREACHABLE) from None
-        except BaseException:
-            session.abort()
-            raise
-        return session
-
-    async def _start(self, session: _MissSession) -> None:
-        """Go down the quality ladder until a picture comes; remember which one did."""
-        first = () if self.quality is None else (self.quality,)
-        for quality in (*first, *(q for q in QUALITY_LADDER if q != self.quality)):
-            await session.client.start_video(quality=quality, lens=self.source.lens)
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(FIRST_FRAME_TIMEOUT):
-                    await session.started.wait()
-            if session.closed:
-                if isinstance(session.error, MissWrongKey):
-                    raise session.error
-                raise UpstreamError(Trouble.BROKEN)
-            if session.started.is_set():
-                self.quality = quality
-                return
-        raise UpstreamError(Trouble.ASLEEP)
-
-
-class _MissSession:
-    """One MISS session; turns its frames into access units."""
-
-    def __init__(
-        self,
-        upstream: MissUpstream,
-        epoch: int,
-        host: str,
-        keys: MissKeys,
-        on_unit: Callable[[AccessUnit], None],
-        on_closed: Callable[[], None],
-    ) -> None:
-        self.session = next(_sessions)
-        self.started = asyncio.Event()
-        self.closed = False
-        self.error: MissError | None = None
-        self._upstream = upstream
-        self._source = upstream.source
-        self._epoch = epoch
-        self._on_unit = on_unit
-        self._on_closed = on_closed
-        self._clock = CameraClock()
-        self.client = MissClient(host, keys, on_frame=self._frame, on_closed=self._end)
-
-    def _frame(self, frame: VideoFrame | AudioFrame) -> None:
-        if not isinstance(frame, VideoFrame) or frame.lens != self._source.lens:
-            return
-        self.started.set()
-        captured = self._clock.captured(frame.timestamp_ms / 1000, time.monotonic())
-        self._on_unit(
-            AccessUnit(
-                source=self._source,
-                epoch=self._epoch,
-                session=self.session,
-                sequence=frame.sequence,
-                captured=captured,
-                codec=frame.codec,
-                keyframe=frame.keyframe,
-                data=frame.data,
-            )
+        return await self._link.open_lens(
+            self.source,
+            permit,
+            quality=self._quality(),
+            sound=self._sound(),
+            on_unit=on_unit,
+            on_closed=on_closed,
         )
-
-    def _end(self, error: MissError | None) -> None:
-        self.closed = True
-        self.error = error
-        if isinstance(error, MissWrongKey):
-            self._upstream.keys_are_old = True
-        self.started.set()
-        self._on_closed()
-
-    def abort(self) -> None:
-        """Cut at once."""
-        self.client.abort()
-
-    async def close(self) -> None:
-        """Stop the video and close, bounded."""
-        await self.client.close()

@@ -14,7 +14,7 @@ __all__ = ["Viewer"]
 
 
 class Viewer:
-    """Async iterator over MPEG-TS chunks that begins at a key frame.
+    """MPEG-TS chunks that begin at a key frame, to be taken or iterated over.
 
     A reader that is too slow loses whole groups of pictures, never part of a picture:
     when more than `max_bytes` wait, all of them go and reading resumes at the next key
@@ -33,7 +33,8 @@ class Viewer:
         self._bytes = 0
         self._want_keyframe = True
         self._ended = False
-        self._wake = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._notify: Callable[[], None] = self._changed.set
         self.dropped = 0
         self.fed = False
         self.last_push = time.monotonic()
@@ -43,8 +44,12 @@ class Viewer:
         """Whether nothing more will come."""
         return self._ended
 
-    def push(self, chunk: bytes, *, keyframe: bool) -> None:
-        """Queue a chunk (called by the feed)."""
+    def listen(self, notify: Callable[[], None]) -> None:
+        """Call `notify` from now on, synchronously, when a chunk has come or the end has."""
+        self._notify = notify
+
+    def push(self, chunk: bytes, keyframe: bool, sound: bool = False) -> None:
+        """Queue a chunk (called by the feed); `sound` is one without a picture."""
         if self._ended or (self._want_keyframe and not keyframe):
             return
         if self._bytes + len(chunk) > self._max_bytes:
@@ -55,23 +60,33 @@ class Viewer:
             if not keyframe or len(chunk) > self._max_bytes:
                 return
         self._want_keyframe = False
-        self.fed = True
-        self.last_push = time.monotonic()
+        if not sound:
+            self.fed = True
+            self.last_push = time.monotonic()
         self._queue.append(chunk)
         self._bytes += len(chunk)
-        self._wake.set()
+        self._notify()
+
+    def take(self) -> bytes | None:
+        """Return the next chunk, None when there is none now."""
+        if not self._queue:
+            return None
+        chunk = self._queue.popleft()
+        self._bytes -= len(chunk)
+        return chunk
 
     def end(self) -> None:
         """End at once; what is queued is dropped."""
+        if self._ended:
+            return
         self._ended = True
         self._queue.clear()
         self._bytes = 0
-        self._wake.set()
+        self._notify()
 
     def close(self) -> None:
         """Leave the feed."""
-        if not self._ended:
-            self.end()
+        self.end()
         self._leave(self)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
@@ -80,13 +95,9 @@ class Viewer:
 
     async def __anext__(self) -> bytes:
         """Wait for the next chunk."""
-        while not self._queue:
+        while (chunk := self.take()) is None:
             if self._ended:
                 raise StopAsyncIteration
-            self._wake.clear()
-            await self._wake.wait()
-        if self._ended:
-            raise StopAsyncIteration
-        chunk = self._queue.popleft()
-        self._bytes -= len(chunk)
+            self._changed.clear()
+            await self._changed.wait()
         return chunk

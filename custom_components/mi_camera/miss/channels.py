@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from .cs2_packets import MAX_DRW_DATA, push_drw
 from .errors import MissUnreachable
 from .limits import MAX_BUFFERED, MAX_IN_FLIGHT
+from .transport import Transmission
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,30 +20,50 @@ if TYPE_CHECKING:
     from .limits import Statistics, Timing
 
 SEQUENCES = 0x10000
-WINDOW = 4096
-"""How far ahead of the next expected packet one may be: 4 MiB of full packets."""
+WINDOW = 0x4000
+"""How far ahead of the next expected packet one may be: more than even a 4K camera sends
+until it is taken for gone. What is held of it is bounded by its bytes."""
 
 
 class ReceiveChannel:
     """Orders one channel's packets and notices holes."""
 
-    __slots__ = ("_ahead", "_ahead_bytes", "_expected", "_gap_timeout", "_statistics")
+    __slots__ = (
+        "_ahead",
+        "_ahead_bytes",
+        "_expected",
+        "_gap_longest",
+        "_gap_timeout",
+        "_statistics",
+    )
 
-    def __init__(self, gap_timeout: float, statistics: Statistics) -> None:
-        """Expect sequence number 0. A hole is due for skipping after `gap_timeout` seconds."""
+    def __init__(self, gap_timeout: float, gap_longest: float, statistics: Statistics) -> None:
+        """Expect sequence number 0.
+
+        Args:
+            gap_timeout: for how many seconds of a camera that is heard a hole is waited for.
+            gap_longest: for how many seconds it is waited for at most.
+            statistics: where is counted what is not taken.
+        """
         self._expected = 0
         # Insertion order is arrival order: the first entry is the oldest sign of the hole.
         self._ahead: dict[int, tuple[float, bytes]] = {}
         self._ahead_bytes = 0
         self._gap_timeout = gap_timeout
+        self._gap_longest = gap_longest
         self._statistics = statistics
 
-    @property
-    def gap_deadline(self) -> float | None:
-        """When the hole in front of what waits here has to be skipped; None without a hole."""
-        for arrived, _data in self._ahead.values():
-            return arrived + self._gap_timeout
-        return None
+    def gap_deadline(self, heard_since: float) -> float | None:
+        """When the hole in front of what waits here has to be skipped; None without a hole.
+
+        Args:
+            heard_since: since when the camera is heard without a pause. A hole cannot close
+                before: the packet that is missing was not repeated, or did not get through.
+        """
+        if not self._ahead:
+            return None
+        arrived = next(iter(self._ahead.values()))[0]
+        return min(max(arrived, heard_since) + self._gap_timeout, arrived + self._gap_longest)
 
     @property
     def overfull(self) -> bool:
@@ -84,18 +105,6 @@ class ReceiveChannel:
         return run
 
 
-@dataclass(slots=True, eq=False)
-class Transmission:
-    """A record of ours on its way; `pending` of its packets are not acknowledged yet."""
-
-    pending: int
-
-    @property
-    def delivered(self) -> bool:
-        """Whether the camera has acknowledged all of it."""
-        return self.pending == 0
-
-
 @dataclass(slots=True)
 class _InFlight:
     packet: bytes
@@ -108,23 +117,60 @@ class _InFlight:
 class SendChannel:
     """Cuts records into packets and repeats these until they are acknowledged."""
 
-    __slots__ = ("_channel", "_in_flight", "_next_sequence", "_reliable", "_statistics", "_timing")
+    __slots__ = (
+        "_channel",
+        "_essential",
+        "_in_flight",
+        "_limit",
+        "_next_sequence",
+        "_next_timer",
+        "_repeats",
+        "_statistics",
+        "_timing",
+        "_was_acknowledged",
+    )
 
     def __init__(
-        self, channel: int, timing: Timing, statistics: Statistics, *, reliable: bool
+        self,
+        channel: int,
+        timing: Timing,
+        statistics: Statistics,
+        *,
+        reliable: bool,
+        limit: int = MAX_IN_FLIGHT,
+        essential: bool = True,
     ) -> None:
-        """Begin at sequence number 0. Below a `reliable` transport nothing is repeated."""
+        """Begin at sequence number 0.
+
+        Args:
+            channel: the channel's number.
+            timing: how often and how long.
+            statistics: where repetitions are counted.
+            reliable: the transport below is, and nothing is acknowledged or repeated.
+            limit: how many packets may be waiting for an acknowledgement.
+            essential: whether a camera that never acknowledged anything here must be gone.
+                Otherwise it is one that does not do so, and nothing is repeated any more.
+        """
         self._channel = channel
         self._timing = timing
         self._statistics = statistics
-        self._reliable = reliable
+        self._limit = limit
+        self._essential = essential
+        self._repeats = not reliable
+        self._was_acknowledged = False
         self._next_sequence = 0
+        self._next_timer: float | None = None
         self._in_flight: dict[int, _InFlight] = {}
 
     @property
+    def in_flight(self) -> int:
+        """How many packets are waiting for an acknowledgement."""
+        return len(self._in_flight)
+
+    @property
     def next_timer(self) -> float | None:
-        """When something is to be sent again or given up."""
-        return min((entry.next_send for entry in self._in_flight.values()), default=None)
+        """When something is to be sent again or given up, or earlier."""
+        return self._next_timer
 
     def send(self, data: bytes, now: float) -> tuple[Transmission, list[bytes]]:
         """Return the transmission to watch and the packets to send now.
@@ -133,9 +179,9 @@ class SendChannel:
             MissUnreachable: too many earlier packets are not acknowledged.
         """
         pieces = [data[at : at + MAX_DRW_DATA] for at in range(0, len(data), MAX_DRW_DATA)]
-        if len(self._in_flight) + len(pieces) > MAX_IN_FLIGHT:
+        if len(self._in_flight) + len(pieces) > self._limit:
             raise MissUnreachable("the camera does not acknowledge what it is sent")
-        transmission = Transmission(0 if self._reliable else len(pieces))
+        transmission = Transmission(len(pieces) if self._repeats else 0)
         interval = self._timing.retransmit
         packets = []
         for piece in pieces:
@@ -143,36 +189,64 @@ class SendChannel:
             self._next_sequence = (sequence + 1) % SEQUENCES
             packet = push_drw(self._channel, sequence, piece)
             packets.append(packet)
-            if not self._reliable:
+            if self._repeats:
                 self._in_flight[sequence] = _InFlight(
                     packet, transmission, now, now + interval, interval
                 )
+        if self._repeats and (self._next_timer is None or now + interval < self._next_timer):
+            self._next_timer = now + interval
         return transmission, packets
 
     def acknowledge(self, sequences: Iterable[int]) -> list[Transmission]:
         """Take acknowledged sequence numbers; return the transmissions that are through now."""
         through = []
+        if not self._was_acknowledged:
+            self._was_acknowledged = self._repeats = True
         for sequence in sequences:
             if (entry := self._in_flight.pop(sequence, None)) is not None:
                 entry.transmission.pending -= 1
                 if entry.transmission.delivered:
                     through.append(entry.transmission)
+        if not self._in_flight:
+            self._next_timer = None
         return through
 
-    def due(self, now: float) -> list[bytes]:
+    def due(self, now: float, heard_since: float) -> list[bytes]:
         """Return the packets to send again now.
+
+        Args:
+            now: the time, seconds.
+            heard_since: since when the camera is heard without a pause; before, it could
+                not have acknowledged anything.
 
         Raises:
             MissUnreachable: one was repeated for so long that the camera must be gone.
         """
-        packets = []
+        if self._next_timer is None or now < self._next_timer:
+            return []
+        packets: list[bytes] = []
         for entry in self._in_flight.values():
             if entry.next_send > now:
                 continue
-            if now - entry.first_sent >= self._timing.undelivered:
-                raise MissUnreachable("the camera does not acknowledge what it is sent")
+            if self._is_hopeless(entry, now, heard_since):
+                if self._essential or self._was_acknowledged:
+                    raise MissUnreachable("the camera does not acknowledge what it is sent")
+                self._repeats = False
+                self._in_flight.clear()
+                packets.clear()
+                break
             entry.interval = min(2 * entry.interval, self._timing.retransmit_max)
             entry.next_send = now + entry.interval
             packets.append(entry.packet)
         self._statistics.retransmits += len(packets)
+        self._next_timer = min((e.next_send for e in self._in_flight.values()), default=None)
         return packets
+
+    def _is_hopeless(self, entry: _InFlight, now: float, heard_since: float) -> bool:
+        timing = self._timing
+        if now - entry.first_sent >= timing.dead:
+            return True
+        patience = timing.undelivered
+        if not (self._essential or self._was_acknowledged):
+            patience = timing.unheard_sound
+        return now - max(entry.first_sent, heard_since) >= patience

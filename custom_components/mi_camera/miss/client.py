@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from enum import Enum, auto
+import ipaddress
 import logging
 from typing import TYPE_CHECKING
 
-from .cs2 import Delivered
-from .cs2_packets import SEARCH_PORT
+from .camera_info import pull_audio_format, pull_camera_info
+from .commands import Command
+from .dialers import dial as usual_dial
 from .driver import Driver
-from .errors import MissClosed, MissError, MissUnreachable
+from .errors import MissClosed, MissError, MissUnanswered, MissUnreachable
 from .frames import AudioFrame, VideoFrame
 from .limits import Statistics, Timing
+from .motor import pull_motor_reply
+from .pending import Pending
 from .session import Reply, SessionClosed
+from .transport import Delivered, Target
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .channels import Transmission
-    from .commands import Command
-    from .cs2_packets import Uid
-    from .discovery import Transport
+    from .camera_info import CameraInfo
+    from .frames import Codec
     from .keys import MissKeys
+    from .motor import MotorMove, MotorPosition
     from .session import Event
+    from .transport import Dial, Transport
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -52,8 +58,10 @@ class MissClient:
         on_frame: Callable[[VideoFrame | AudioFrame], None],
         on_closed: Callable[[MissError | None], None],
         transports: Sequence[str] = ("udp", "tcp"),
-        port: int = SEARCH_PORT,
+        port: int | None = None,
+        broadcasts: Sequence[str] = (),
         timing: Timing | None = None,
+        dial: Dial | None = None,
     ) -> None:
         """Prepare; nothing is sent before `connect`.
 
@@ -65,29 +73,36 @@ class MissClient:
             on_closed: called once when a connected session ends: with the error, or with
                 None by `close`. Not called after `abort`, nor when `connect` raises.
             transports: "udp", "tcp", the preferred one first; a camera may offer but one.
-            port: where to search.
+            port: where to search; None: where all cameras listen (UDP 32108).
+            broadcasts: IPv4 broadcast addresses at which to search too. Some models answer
+                nothing else. Answers still count only from `host`.
             timing: other times than the usual ones.
+            dial: another way to cameras than the usual one.
 
         Raises:
-            ValueError: no transport, or an unknown one.
+            ValueError: no transport, or an unknown one, or a broadcast address is none.
         """
         self.statistics = Statistics()
         """Counts of this session."""
+        if not transports:
+            raise ValueError("no transport")
+        self._target = Target(
+            host,
+            port,
+            [_transport(name) for name in transports],
+            [str(ipaddress.IPv4Address(address)) for address in broadcasts],
+        )
         self._host = host
-        self._port = port
+        self._dial = dial or usual_dial
         self._keys = keys
         self._on_frame = on_frame
         self._on_closed = on_closed
-        self._transports = [_transport(name) for name in transports]
-        if not self._transports:
-            raise ValueError("no transport")
         self._timing = timing or Timing()
         self._state = _State.NEW
         self._driver: Driver | None = None
-        # Waiters get no exceptions: who wakes looks at what came of it.
+        self._pending = Pending()
+        # It gets no exception: who wakes looks at what came of it.
         self._closed: asyncio.Future[None] | None = None
-        self._deliveries: dict[Transmission, asyncio.Future[None]] = {}
-        self._replies: dict[Command, list[asyncio.Future[bytes | None]]] = {}
 
     def __repr__(self) -> str:
         """Name the camera's address and the state, nothing else."""
@@ -99,9 +114,9 @@ class MissClient:
         return None if self._driver is None else self._driver.transport
 
     @property
-    def uid(self) -> Uid | None:
-        """The camera's CS2 name; None before it has answered."""
-        return None if self._driver is None else self._driver.uid
+    def uid(self) -> str | None:
+        """The camera's name on its transport; None before it has answered."""
+        return None if self._driver is None else self._driver.name
 
     # -- what to do ---------------------------------------------------------------------
 
@@ -120,11 +135,16 @@ class MissClient:
             raise RuntimeError("a MissClient connects once")
         self._state = _State.CONNECTING
         self._driver = driver = Driver(
-            self._keys, timing=self._timing, statistics=self.statistics, on_event=self._handle
+            self._dial,
+            self._target,
+            self._keys,
+            timing=self._timing,
+            statistics=self.statistics,
+            on_event=self._handle,
         )
         try:
             async with asyncio.timeout(timeout):
-                await driver.connect(self._host, self._port, self._transports)
+                await driver.connect()
             self._state = _State.OPEN
         except TimeoutError:
             text = f"no session within {timeout:g} s: {driver.stage}"
@@ -154,20 +174,25 @@ class MissClient:
             MissUnreachable: the camera does not acknowledge the command.
         """
         driver = self._open()
-        await self._deliver(
-            driver,
-            driver.session.start_video(quality=quality, lens=lens, audio=audio, now=driver.now),
+        transmission = driver.session.start_video(
+            quality=quality, lens=lens, audio=audio, now=driver.now
         )
+        await self._pending.delivery(driver, transmission, self._timing.reply)
 
-    async def stop_video(self) -> None:
-        """Stop pictures and sound of all lenses; from the call on no frame comes any more.
+    async def stop_video(self, lens: int | None = None) -> None:
+        """Stop pictures and sound; from the call on no frame of these comes any more.
+
+        Args:
+            lens: which lens's pictures, while the other one's go on; None: all.
 
         Raises:
+            ValueError: there can be no such lens.
             MissClosed: the session is over (or the error that ended it), or was never open.
             MissUnreachable: the camera does not acknowledge the command.
         """
         driver = self._open()
-        await self._deliver(driver, driver.session.stop_video(driver.now))
+        transmission = driver.session.stop_video(driver.now, lens)
+        await self._pending.delivery(driver, transmission, self._timing.reply)
 
     async def request(self, command: Command, body: bytes = b"") -> bytes:
         """Send a command that is answered and return the answer's body, which may be anything.
@@ -178,30 +203,102 @@ class MissClient:
         Raises:
             ValueError: nothing answers this command.
             MissClosed: the session is over (or the error that ended it), or was never open.
+            MissUnreachable: the camera does not acknowledge the command.
+            MissUnanswered: it does, but no answer came.
+        """
+        driver = self._open()
+        question = driver.session.request(command, body, driver.now)
+        return await self._pending.answer(driver, question, self._timing.reply)
+
+    # -- sound to the camera ------------------------------------------------------------
+
+    async def start_speaker(self) -> None:
+        """Ask the camera to take sound; return when it is ready for it.
+
+        Raises:
+            MissSpeakerRefused: it does not take any.
+            MissClosed: the session is over (or the error that ended it), or was never open.
             MissUnreachable: no answer came.
         """
         driver = self._open()
         session = driver.session
-        reply = session.request(command, body, driver.now)
-        future: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
-        waiting = self._replies.setdefault(reply, [])
-        waiting.append(future)
+        question = session.start_speaker(driver.now)
+        answer = await self._pending.answer(driver, question, self._timing.reply)
+        session.speaker_answered(answer)
+
+    def speak(self, codec: Codec, data: bytes, timestamp_ms: int) -> None:
+        """Send a piece of sound, usually 40 ms; to be called at the pace of the sound.
+
+        Args:
+            codec: what the camera's model takes.
+            data: the piece, coded.
+            timestamp_ms: its time; must only grow at the pace of the sound.
+
+        Raises:
+            ValueError: that is no sound.
+            MissClosed: the session is over (or the error that ended it), or the speaker is
+                not started.
+            MissUnreachable: too much of before is not acknowledged. This piece is not sent;
+                later ones may be.
+        """
+        driver = self._open()
+        driver.session.speak(codec, data, timestamp_ms, driver.now)
         driver.pump()
+
+    @property
+    def speaker_backlog(self) -> int:
+        """Packets of sound the camera has not acknowledged yet; 0 over TCP."""
+        with contextlib.suppress(MissError):
+            return self._open().session.speaker_backlog
+        return 0
+
+    async def stop_speaker(self) -> None:
+        """Tell the camera that no more sound comes; nothing to do if the speaker is not on.
+
+        Raises:
+            MissClosed: the session is over (or the error that ended it), or was never open.
+            MissUnreachable: the camera does not acknowledge the command.
+        """
+        driver = self._open()
+        if (transmission := driver.session.stop_speaker(driver.now)) is not None:
+            await self._pending.delivery(driver, transmission, self._timing.reply)
+
+    # -- questions ----------------------------------------------------------------------
+
+    async def audio_format(self) -> Codec | None:
+        """Ask how the camera codes sound; None when its answer names no known way.
+
+        Raises: as `request`.
+        """
+        return pull_audio_format(await self.request(Command.GET_AUDIO_FORMAT_REQ))
+
+    async def device_info(self) -> CameraInfo:
+        """Ask the camera about itself.
+
+        Raises: as `request`, and:
+            MissProtocolError: its answer makes no sense.
+        """
+        return pull_camera_info(await self.request(Command.DEVINFO_REQ))
+
+    async def move(self, move: MotorMove) -> MotorPosition | None:
+        """Turn the camera; return where it stands then, None if it does not say.
+
+        Raises:
+            MissClosed: the session is over (or the error that ended it), or was never open.
+            MissUnreachable: the camera does not acknowledge the command.
+        """
+        driver = self._open()
+        question = driver.session.request(Command.MOTOR_REQ, move.body(), driver.now)
         try:
-            async with asyncio.timeout(self._timing.reply):
-                answer = await future
-        except TimeoutError:
-            raise MissUnreachable(f"the camera does not answer {command.name}") from None
-        finally:
-            if future in waiting:
-                waiting.remove(future)
-                session.forget(reply)
-        if answer is None:
-            raise driver.error or MissClosed("the session is closed")
-        return answer
+            reply = await self._pending.answer(driver, question, self._timing.motor_reply)
+        except MissUnanswered:
+            return None
+        return pull_motor_reply(reply)
+
+    # -- the end ------------------------------------------------------------------------
 
     async def close(self) -> None:
-        """End politely: stop the video, say goodbye, wait half a second at most for an answer.
+        """End politely: stop video and speaker, say goodbye, wait half a second at most for an answer.
 
         No frame comes any more from the call on. Never raises; does nothing without a session.
         """
@@ -215,6 +312,7 @@ class MissClient:
         self._closed = asyncio.get_running_loop().create_future()
         try:
             try:
+                driver.session.stop_speaker(driver.now)
                 driver.session.stop_video(driver.now)
             except MissError:
                 _LOGGER.debug("The camera at %s is left without a stop", self._host)
@@ -238,13 +336,8 @@ class MissClient:
         match event:
             case VideoFrame() | AudioFrame():
                 self._on_frame(event)
-            case Delivered(transmission):
-                _wake(self._deliveries.get(transmission))
-            case Reply(command, body):
-                if waiting := self._replies.get(command):
-                    future = waiting.pop(0)
-                    if not future.done():
-                        future.set_result(body)
+            case Delivered() | Reply():
+                self._pending.take(event)
             case SessionClosed(error):
                 if self._state is _State.CLOSING:
                     _wake(self._closed)
@@ -258,22 +351,6 @@ class MissClient:
             raise MissClosed("there is no open session")
         return self._driver
 
-    async def _deliver(self, driver: Driver, transmission: Transmission) -> None:
-        """Wait until the camera has this."""
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._deliveries[transmission] = future
-        driver.pump()
-        try:
-            if not transmission.delivered:
-                async with asyncio.timeout(self._timing.reply):
-                    await future
-        except TimeoutError:
-            raise MissUnreachable("the camera does not acknowledge a command") from None
-        finally:
-            del self._deliveries[transmission]
-        if not transmission.delivered:
-            raise driver.error or MissClosed("the session is closed")
-
     def _shut(self, error: MissError) -> None:
         if self._state is _State.SHUT:
             return
@@ -281,14 +358,10 @@ class MissClient:
         if self._driver is not None:
             self._driver.shut(error)
         _wake(self._closed)
-        for delivery in self._deliveries.values():
-            _wake(delivery)
-        for waiting in self._replies.values():
-            for reply in waiting:
-                _wake(reply)
+        self._pending.wake_all()
 
 
-def _wake(future: asyncio.Future[None] | asyncio.Future[bytes | None] | None) -> None:
+def _wake(future: asyncio.Future[None] | None) -> None:
     if future is not None and not future.done():
         future.set_result(None)
 

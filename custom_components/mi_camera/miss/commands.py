@@ -112,7 +112,7 @@ def pull_command(record: bytes) -> tuple[int, bytes]:
 
 def auth_request(keys: MissKeys) -> bytes:
     """Build the body of the login. It holds the signature: not for logs."""
-    return _dump(
+    return dump_json(
         {
             "public_key": keys.client_public.hex(),
             "sign": keys.sign,
@@ -153,7 +153,12 @@ def video_start(qualities: Mapping[int, int], *, audio: bool) -> bytes:
     if 1 in qualities:
         body["videoquality2"] = qualities[1]
     body["enableaudio"] = int(audio)
-    return _dump(body)
+    return dump_json(body)
+
+
+def dump_json(body: Mapping[str, Json]) -> bytes:
+    """Build a JSON body, without spaces."""
+    return json.dumps(body, separators=(",", ":")).encode("ascii")
 
 
 def load_json(body: bytes) -> Json:
@@ -185,7 +190,3 @@ def load_status(body: bytes) -> int:
 
 def _numbers(reply: Mapping[str, Json]) -> set[int]:
     return {value for value in reply.values() if type(value) is int}
-
-
-def _dump(body: Mapping[str, Json]) -> bytes:
-    return json.dumps(body, separators=(",", ":")).encode("ascii")

@@ -7,11 +7,10 @@ The caller has made sure that what it passes in comes from the camera's address 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from .channels import ReceiveChannel, SendChannel, Transmission
+from .channels import ReceiveChannel, SendChannel
 from .cs2_packets import (
     MAX_ACKS_PER_PACKET,
     Channel,
@@ -25,53 +24,25 @@ from .cs2_packets import (
     push_stream_frame,
 )
 from .errors import MissClosed, MissError, MissProtocolError, MissUnreachable
+from .limits import MAX_SOUND_IN_FLIGHT
 from .records import MediaAssembler, RecordAssembler, push_record
+from .transport import CommandRecord, ConnectionClosed, Delivered, MediaGap, MediaRecord
 
 if TYPE_CHECKING:
     from .limits import Statistics, Timing
+    from .transport import ConnectionEvent, Transmission
 
 _CLOSE_REPEAT = 0.1
+# A camera that sends pictures, or repeats what is not acknowledged, is never quiet so long.
+_PAUSE = 1.0
+# After a packet that came twice, an ACK of ours is taken for lost: those that follow repeat
+# the last ones for some seconds, so that no loss of one packet holds the camera up.
+_DOUBLED_ACKS_SECONDS = 3.0
+_DOUBLED_ACKS = 32
 _ALIVE = push_packet(PacketType.ALIVE)
 _ALIVE_ACK = push_packet(PacketType.ALIVE_ACK)
 _CLOSE = push_packet(PacketType.CLOSE)
 _CLOSE_ACK = push_packet(PacketType.CLOSE_ACK)
-
-
-@dataclass(frozen=True, slots=True)
-class CommandRecord:
-    """A whole record of the command channel came."""
-
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class MediaRecord:
-    """A whole record of the media channel came."""
-
-    data: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class MediaGap:
-    """Media records may be missing here: packets were lost, or the stream was out of step."""
-
-
-@dataclass(frozen=True, slots=True)
-class Delivered:
-    """A record of ours is acknowledged to the last byte."""
-
-    transmission: Transmission
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionClosed:
-    """The connection is over; always the last event."""
-
-    error: MissError | None
-    """Why; None when this side closed it."""
-
-
-type Event = CommandRecord | MediaRecord | MediaGap | Delivered | ConnectionClosed
 
 
 class _State(Enum):
@@ -100,15 +71,28 @@ class Cs2Connection:
         self._deframer = StreamDeframer()
         self._commands = RecordAssembler()
         self._media = MediaAssembler()
-        self._command_packets = ReceiveChannel(timing.command_gap, statistics)
-        self._media_packets = ReceiveChannel(timing.media_gap, statistics)
+        self._command_packets = ReceiveChannel(timing.command_gap, timing.dead, statistics)
+        self._media_packets = ReceiveChannel(timing.media_gap, timing.dead, statistics)
         self._command_sender = SendChannel(Channel.COMMAND, timing, statistics, reliable=stream)
+        self._sound_sender = SendChannel(
+            Channel.SPEAKER,
+            timing,
+            statistics,
+            reliable=stream,
+            limit=MAX_SOUND_IN_FLIGHT,
+            essential=False,
+        )
         self._acks: dict[int, list[int]] = {}
+        self._last_acks: dict[int, list[int]] = {}
+        self._acks_doubled_until = now
+        self._duplicates = statistics.duplicates
         self._last_received = now
+        self._heard_since = now
+        self._answering_since = now
         self._next_ping = now + self._ping_interval
         self._close_again = 0.0
         self._out: list[bytes] = []
-        self._events: deque[Event] = deque()
+        self._events: deque[ConnectionEvent] = deque()
 
     @property
     def _ping_interval(self) -> float:
@@ -150,6 +134,28 @@ class Cs2Connection:
         self._out += packets
         return transmission
 
+    def send_sound(self, record: bytes, now: float) -> None:
+        """Send a record on the speaker's channel, repeated until it is acknowledged.
+
+        Raises:
+            MissClosed: the connection is over.
+            MissUnreachable: too many earlier packets are not acknowledged.
+        """
+        if self._state is not _State.OPEN:
+            raise MissClosed("the connection is closed")
+        _transmission, packets = self._sound_sender.send(push_record(record), now)
+        self._out += packets
+
+    @property
+    def sound_backlog(self) -> int:
+        """Packets of sound that are not acknowledged yet; over TCP always none."""
+        return self._sound_sender.in_flight
+
+    @property
+    def answering_since(self) -> float:
+        """Since when the camera is heard without a pause longer than that between pings."""
+        return self._answering_since
+
     def close(self, now: float) -> None:
         """Say goodbye, and again until it is answered. Nothing more is delivered."""
         if self._state is _State.OPEN:
@@ -168,7 +174,7 @@ class Cs2Connection:
 
     # -- output -----------------------------------------------------------------------
 
-    def next_event(self) -> Event | None:
+    def next_event(self) -> ConnectionEvent | None:
         """Return the next event, None when there is none now."""
         return self._events.popleft() if self._events else None
 
@@ -178,6 +184,7 @@ class Cs2Connection:
         Acknowledges what came since the last call, so call it once per bunch of datagrams.
         """
         if self._acks:
+            self._double_acks(now)
             self._out[:0] = [
                 push_drw_ack(channel, sequences[at : at + MAX_ACKS_PER_PACKET])
                 for channel, sequences in self._acks.items()
@@ -202,9 +209,10 @@ class Cs2Connection:
             return self._close_again
         earliest = min(self._next_ping, self._last_received + self._timing.dead)
         for other in (
-            self._media_packets.gap_deadline,
-            self._command_packets.gap_deadline,
+            self._media_packets.gap_deadline(self._heard_since),
+            self._command_packets.gap_deadline(self._heard_since),
             self._command_sender.next_timer,
+            self._sound_sender.next_timer,
         ):
             if other is not None and other < earliest:
                 earliest = other
@@ -221,17 +229,18 @@ class Cs2Connection:
         if now >= self._last_received + self._timing.dead:
             self.fail(MissUnreachable("the camera has gone silent"))
             return
+        self._note_pause(now)
         try:
-            self._out += self._command_sender.due(now)
+            for sender in (self._command_sender, self._sound_sender):
+                self._out += sender.due(now, self._heard_since)
         except MissUnreachable as error:
             self.fail(error)
             return
-        deadline = self._command_packets.gap_deadline
+        deadline = self._command_packets.gap_deadline(self._heard_since)
         if deadline is not None and now >= deadline:
             self.fail(MissUnreachable("a command of the camera was lost"))
             return
-        while (deadline := self._media_packets.gap_deadline) is not None and now >= deadline:
-            self._skip_media_gap()
+        self._skip_media_gaps(now)
         if now >= self._next_ping:
             self._out.append(_ALIVE)
             self._next_ping = now + self._ping_interval
@@ -244,6 +253,8 @@ class Cs2Connection:
         # By far the most frequent packet is read in one go.
         if packet[1:2] == b"\xd0" and packet[0] == 0xF1:
             channel, sequence, data = pull_drw(packet)
+            if now - self._last_received > _PAUSE:
+                self._note_pause(now)
             self._last_received = now
             if self._state is _State.OPEN:
                 self._receive_drw(channel, sequence, data, now)
@@ -254,6 +265,8 @@ class Cs2Connection:
             if channel == Channel.COMMAND:
                 for transmission in self._command_sender.acknowledge(sequences):
                     self._events.append(Delivered(transmission))
+            elif channel == Channel.SPEAKER:
+                self._sound_sender.acknowledge(sequences)
         elif kind == PacketType.ALIVE:
             self._out.append(_ALIVE_ACK)
         elif kind == PacketType.CLOSE:
@@ -262,7 +275,16 @@ class Cs2Connection:
             self._end(None if closing else MissClosed("the camera closed the session"))
         elif kind == PacketType.CLOSE_ACK and self._state is _State.CLOSING:
             self._end(None)
+        self._note_pause(now)
         self._last_received = now
+
+    def _note_pause(self, now: float) -> None:
+        """Let waiting begin anew when nothing was heard for long, up to now."""
+        pause = now - self._last_received
+        if pause > _PAUSE:
+            self._heard_since = now
+        if pause > self._ping_interval + _PAUSE:
+            self._answering_since = now
 
     def _receive_drw(self, channel: int, sequence: int, data: bytes, now: float) -> None:
         if channel == Channel.MEDIA:
@@ -288,7 +310,9 @@ class Cs2Connection:
             if channel == Channel.COMMAND:
                 self.fail(MissUnreachable("a command of the camera was lost"))
             else:
-                self._skip_media_gap()
+                # What is behind the first hole may be empty.
+                while packets.overfull:
+                    self._skip_media_gap()
 
     def _deliver(self, channel: int, chunks: list[bytes] | tuple[bytes]) -> None:
         events = self._events
@@ -308,10 +332,29 @@ class Cs2Connection:
             self._statistics.malformed += 1
             self.fail(error)
 
+    def _skip_media_gaps(self, now: float) -> None:
+        packets = self._media_packets
+        while (deadline := packets.gap_deadline(self._heard_since)) is not None:
+            if now < deadline:
+                break
+            self._skip_media_gap()
+
     def _skip_media_gap(self) -> None:
         self._media.lose()
         self._events.append(MediaGap())
         self._deliver(Channel.MEDIA, self._media_packets.skip_gap())
+
+    def _double_acks(self, now: float) -> None:
+        """Put the last acknowledgements before the new ones while some seem to be lost."""
+        if self._statistics.duplicates != self._duplicates:
+            self._duplicates = self._statistics.duplicates
+            self._acks_doubled_until = now + _DOUBLED_ACKS_SECONDS
+        elif now >= self._acks_doubled_until:
+            return
+        for channel, sequences in self._acks.items():
+            before = self._last_acks.get(channel, [])
+            self._last_acks[channel] = sequences[-_DOUBLED_ACKS:]
+            sequences[:0] = before
 
     def _say_goodbye(self, now: float) -> None:
         self._out.append(_CLOSE)

@@ -2,13 +2,14 @@
 
 The client searches on the well-known port; the camera answers from a fresh port with its
 UID, the client echoes that there, and the camera says over which transport it is ready, or
-both (public protocol notes, verified against an independent client).
+both (public protocol notes, verified against an independent client). Some models do not
+answer a search at their own address but one at the network's broadcast address.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from .cs2_packets import (
     UID_BYTES,
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .limits import Statistics, Timing
+    from .transport import Transport
 
-type Transport = Literal["udp", "tcp"]
 type Address = tuple[str, int]
 
 _SEARCH = push_packet(PacketType.LAN_SEARCH)
@@ -50,6 +51,7 @@ class Discovery:
         port: int,
         transports: Sequence[Transport],
         *,
+        broadcasts: Sequence[str] = (),
         now: float,
         timing: Timing,
         statistics: Statistics,
@@ -60,12 +62,15 @@ class Discovery:
             host: the camera's IPv4 address, dotted. Nobody else is listened to.
             port: where to search; normally 32108.
             transports: those wanted, best first.
+            broadcasts: further addresses to search at, once the camera had time to answer at
+                its own. Whoever else answers there is not listened to.
             now: the time, seconds.
             timing: how often and how long.
             statistics: where refused datagrams are counted.
         """
         self._host = host
         self._search_targets: tuple[Address, ...] = ((host, port),)
+        self._wide_targets = tuple((address, port) for address in broadcasts)
         self._transports = tuple(transports)
         self._timing = timing
         self._statistics = statistics
@@ -73,6 +78,7 @@ class Discovery:
         self._punch = b""
         self._uid_bytes: bytes | None = None
         self._next_send = now
+        self._wide_at = now + timing.search_wide
         self._punched_at = now
         self._offers: dict[Transport, Offer] = {}
         self._offered_at: float | None = None
@@ -154,8 +160,13 @@ class Discovery:
         if self._peer is not None:
             self._next_send = now + self._timing.punch
             return [(self._punch, self._peer)]
-        self._next_send = now + self._timing.search
-        return [(_SEARCH, target) for target in self._search_targets]
+        targets = self._search_targets
+        if self._wide_targets and now < self._wide_at:
+            self._next_send = self._wide_at
+        else:
+            targets += self._wide_targets
+            self._next_send = now + self._timing.search
+        return [(_SEARCH, target) for target in targets]
 
     def _check_uid(self, body: bytes) -> None:
         uid = body[:UID_BYTES]

@@ -1,34 +1,29 @@
-"""Drives the sans-IO core of one session with sockets and the loop's clock."""
+"""Drives the sans-IO session over a line, with the loop's clock."""
 
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import socket
 from typing import TYPE_CHECKING
 
-from .cs2 import Cs2Connection
-from .discovery import Discovery
-from .errors import MissClosed, MissError, MissUnreachable
-from .links import DatagramLink, StreamLink
+from .errors import MissClosed, MissError
 from .session import LoggedIn, MissSession, SessionClosed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from .cs2_packets import Uid
-    from .discovery import Address, Offer, Transport
     from .keys import MissKeys
     from .limits import Statistics, Timing
-    from .links import Batch
     from .session import Event
+    from .transport import Dial, Line, Target, Transport
 
 
 class Driver:
-    """Owns the sockets, the timer and the core of one session."""
+    """Owns the dialer, the line it gives, the timer and the session over it."""
 
     def __init__(
         self,
+        dial: Dial,
+        target: Target,
         keys: MissKeys,
         *,
         timing: Timing,
@@ -36,7 +31,6 @@ class Driver:
         on_event: Callable[[Event], None],
     ) -> None:
         """Open nothing yet. `on_event` takes a logged-in session's events, also its end."""
-        self.transport: Transport | None = None
         self.error: MissError | None = None
         """Why it is shut; None before."""
         self._keys = keys
@@ -45,16 +39,12 @@ class Driver:
         self._on_event = on_event
         self._loop = asyncio.get_running_loop()
         self._is_open = False
-        self._uid: Uid | None = None
-        self._datagrams: DatagramLink | None = None
-        self._stream: StreamLink | None = None
-        self._peer: Address | None = None
-        self._discovery: Discovery | None = None
-        self._connection: Cs2Connection | None = None
+        self._transport: Transport | None = None
+        self._dialer = dial(target, timing=timing, statistics=statistics, on_activity=self.pump)
+        self._line: Line | None = None
         self._session: MissSession | None = None
         self._timer: asyncio.TimerHandle | None = None
-        # They get no exceptions: who wakes looks at `error`.
-        self._offered: asyncio.Future[None] | None = None
+        # It gets no exception: who wakes looks at `error`.
         self._logged_in: asyncio.Future[None] | None = None
 
     @property
@@ -77,108 +67,64 @@ class Driver:
         return self._loop.time()
 
     @property
-    def uid(self) -> Uid | None:
-        """The camera's CS2 name, once it has answered."""
-        return self._uid if self._discovery is None else self._discovery.uid
+    def transport(self) -> Transport | None:
+        """Over which transport the session goes, or went; None before that is agreed."""
+        return self._transport
+
+    @property
+    def name(self) -> str | None:
+        """What the camera calls itself on its transport, once it has answered."""
+        return self._dialer.name
 
     @property
     def stage(self) -> str:
         """How far connecting came, for an error's text."""
-        return "its name is not found" if self._discovery is None else self._discovery.stage
+        return self._dialer.stage
 
     # -- connecting ---------------------------------------------------------------------
 
-    async def connect(self, host: str, port: int, transports: Sequence[Transport]) -> None:
+    async def connect(self) -> None:
         """Find the camera, agree on a transport and log in. Takes as long as it is let.
 
         Raises:
             MissError: no session comes of it.
             OSError: there is no socket or no such host.
         """
-        address = await _resolve(host)
-        self._check()
-        link = await DatagramLink.open(self._receive_datagrams)
-        if self.error is not None:
-            link.abort()
-            raise self.error
-        self._datagrams = link
-        self._discovery = discovery = Discovery(
-            address,
-            port,
-            transports,
-            now=self.now,
-            timing=self._timing,
-            statistics=self._statistics,
-        )
         while True:
-            offer = await self._next_offer(discovery)
-            if await self._try(offer, discovery):
+            line = await self._dialer.dial()
+            self._check()
+            if await self._log_in(line):
                 break
         self._is_open = True
-        self._uid = discovery.uid
-        self._discovery = None
-        if self._stream is not None:
-            link.abort()
+        self._dialer.settle()
 
-    async def _next_offer(self, discovery: Discovery) -> Offer:
-        while discovery.offer is None:
-            self._offered = self._loop.create_future()
-            self.pump()
-            await self._offered
-            self._check()
-        return discovery.offer
-
-    async def _try(self, offer: Offer, discovery: Discovery) -> bool:
-        """Log in over one transport; False when this does not work and another is on offer.
+    async def _log_in(self, line: Line) -> bool:
+        """Log in over a line; False when nothing answers there and another is on offer.
 
         Raises:
-            MissError: it does not work, and there is no other.
+            MissError: it does not work.
         """
-        self.transport = offer.transport
-        try:
-            async with asyncio.timeout(self._timing.transport_trial):
-                await self._use(offer)
-        except TimeoutError, OSError:
-            if discovery.reject(offer.transport):
-                return False
-            raise MissUnreachable("the camera does not take the connection it offers") from None
-        self._check()
+        self._transport = line.transport
+        self._line = line
+        self._session = MissSession(
+            line.connection, self._keys, timing=self._timing, statistics=self._statistics
+        )
+        self._session.login(self.now)
         self._logged_in = logged_in = self._loop.create_future()
         self.pump()
         await asyncio.wait((logged_in,), timeout=self._timing.transport_trial)
-        if not logged_in.done() and discovery.reject(offer.transport):
-            self._leave()
+        if not logged_in.done() and self._dialer.reject(line):
+            self._leave(line)
             return False
         await logged_in
         self._check()
         return True
 
-    async def _use(self, offer: Offer) -> None:
-        if offer.transport == "tcp":
-            link = await StreamLink.open(offer.address, self._receive_stream, self._stream_ended)
-            if self.error is not None:
-                link.abort()
-                return
-            self._stream = link
-        self._peer = offer.address
-        self._connection = Cs2Connection(
-            stream=self._stream is not None,
-            now=self.now,
-            timing=self._timing,
-            statistics=self._statistics,
-        )
-        self._session = MissSession(
-            self._connection, self._keys, timing=self._timing, statistics=self._statistics
-        )
-        self._session.login(self.now)
-
-    def _leave(self) -> None:
-        """Leave a transport that does not work, for another one."""
+    def _leave(self, line: Line) -> None:
+        """Leave a line that does not work, for another one."""
         self._say_goodbye()
-        if self._stream is not None:
-            self._stream.abort()
-            self._stream = None
-        self._connection = self._session = self._peer = None
+        line.abort()
+        self._line = self._session = None
 
     def _check(self) -> None:
         if self.error is not None:
@@ -188,8 +134,8 @@ class Driver:
 
     def close(self) -> None:
         """Say goodbye until it is answered; ends in `SessionClosed`."""
-        if self._connection is not None:
-            self._connection.close(self.now)
+        if self._line is not None:
+            self._line.connection.close(self.now)
         self.pump()
 
     def shut(self, error: MissError) -> None:
@@ -201,41 +147,16 @@ class Driver:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        for link in (self._datagrams, self._stream):
-            if link is not None:
-                link.abort()
-        self._connection = self._session = None
-        _wake(self._offered)
+        self._dialer.abort()
+        self._line = self._session = None
         _wake(self._logged_in)
 
     def _say_goodbye(self) -> None:
-        if self._connection is not None:
-            self._connection.fail(MissClosed("this side is gone"))
-            self._send()
+        if self._line is not None:
+            self._line.connection.fail(MissClosed("this side is gone"))
+            self._line.flush()
 
-    # -- bytes in and out -----------------------------------------------------------------
-
-    def _receive_datagrams(self, batch: Batch) -> None:
-        now = self.now
-        peer = None if self._stream is not None else self._peer
-        for datagram, address in batch:
-            if self._connection is not None and address == peer:
-                self._connection.receive_datagram(datagram, now)
-            elif self._discovery is None:
-                self._statistics.foreign += 1
-            if self._discovery is not None:
-                self._discovery.receive(datagram, address, now)
-        self.pump()
-
-    def _receive_stream(self, data: bytes) -> None:
-        if self._connection is not None:
-            self._connection.receive_stream(data, self.now)
-        self.pump()
-
-    def _stream_ended(self) -> None:
-        if self._connection is not None:
-            self._connection.stream_ended()
-        self.pump()
+    # -- events and time ------------------------------------------------------------------
 
     def _on_timer(self) -> None:
         self._timer = None
@@ -246,17 +167,17 @@ class Driver:
     def pump(self) -> None:
         """Pass events on, send what has to go out, set the timer."""
         session = self._session
+        if session is None:
+            return
         try:
-            if session is not None:
-                session.process(self.now)
-                # An event's taker may shut this.
-                while self._session is session and (event := session.next_event()) is not None:
-                    self._handle(event)
+            session.process(self.now)
+            # An event's taker may shut this.
+            while self._session is session and (event := session.next_event()) is not None:
+                self._handle(event)
         finally:
-            if self.error is None:
-                self._send()
-                self._search()
-                self._schedule()
+            if self._line is not None and self._session is session:
+                self._line.flush()
+                self._schedule(session)
 
     def _handle(self, event: Event) -> None:
         if isinstance(event, LoggedIn):
@@ -266,27 +187,8 @@ class Driver:
         else:
             self._on_event(event)
 
-    def _send(self) -> None:
-        if self._connection is None:
-            return
-        for packet in self._connection.packets_to_send(self.now):
-            if self._stream is not None:
-                self._stream.send(packet)
-            elif self._datagrams is not None and self._peer is not None:
-                self._datagrams.send(packet, self._peer)
-
-    def _search(self) -> None:
-        if self._discovery is None or self._datagrams is None:
-            return
-        for datagram, address in self._discovery.handle_timer(self.now):
-            self._datagrams.send(datagram, address)
-        if self._discovery.offer is not None:
-            _wake(self._offered)
-
-    def _schedule(self) -> None:
-        deadline = None if self._session is None else self._session.next_timer
-        if self._discovery is not None and (other := self._discovery.next_timer) is not None:
-            deadline = other if deadline is None else min(deadline, other)
+    def _schedule(self, session: MissSession) -> None:
+        deadline = session.next_timer
         if deadline is None:
             return
         if self._timer is not None:
@@ -300,14 +202,3 @@ class Driver:
 def _wake(future: asyncio.Future[None] | None) -> None:
     if future is not None and not future.done():
         future.set_result(None)
-
-
-async def _resolve(host: str) -> str:
-    """Return an IPv4 address: the protocol knows no other."""
-    try:
-        return str(ipaddress.IPv4Address(host))
-    except ipaddress.AddressValueError:
-        found = await asyncio.get_running_loop().getaddrinfo(
-            host, None, family=socket.AF_INET, type=socket.SOCK_DGRAM
-        )
-    return str(found[0][4][0])

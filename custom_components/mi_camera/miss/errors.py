@@ -30,5 +30,13 @@ class MissWrongKey(MissProtocolError):
     """
 
 
+class MissUnanswered(MissUnreachable):
+    """The camera got the command, but its answer did not come in time."""
+
+
+class MissSpeakerRefused(MissError):
+    """The camera does not take sound now: it has no speaker, or somebody else speaks."""
+
+
 class MissClosed(MissError):
     """The session is over: the camera ended it, or this side did."""

@@ -15,7 +15,9 @@ MAX_COMMAND = 64 * 1024
 MAX_BUFFERED = 4 * 1024 * 1024
 """Bytes a channel may hold while it waits for a missing packet."""
 MAX_IN_FLIGHT = 256
-"""Packets of ours that may be waiting for an acknowledgement, per channel."""
+"""Packets of commands that may be waiting for an acknowledgement."""
+MAX_SOUND_IN_FLIGHT = 128
+"""Packets of sound that may be: some seconds of it, which nobody would want to hear later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,9 @@ class Timing:
 
     search: float = 1.0
     """Between two searches, as the vendor's app does."""
+    search_wide: float = 0.25
+    """How long a camera may take to answer at its own address before the search goes to the
+    broadcast addresses too: these every camera of the house answers."""
     punch: float = 0.5
     """Between two echoes of the camera's punch."""
     punch_patience: float = 2.5
@@ -36,9 +41,22 @@ class Timing:
     """Before a packet of ours is sent again; doubles up to `retransmit_max`."""
     retransmit_max: float = 0.8
     undelivered: float = 5.0
-    """When a packet of ours was never acknowledged for so long, the camera is gone."""
-    media_gap: float = 0.4
-    """How long a hole in the media may delay it before it is skipped."""
+    """When a packet of ours was not acknowledged for so long by a camera that is heard, it
+    will never be."""
+    unheard_sound: float = 2.0
+    """When no packet of sound was ever acknowledged for so long, this camera does not
+    acknowledge sound, and it is not repeated any more."""
+    media_gap: float = 2.0
+    """How long a hole in the media may delay it before it is skipped.
+
+    A skipped hole costs all pictures up to the next key frame, some 25 to 50, so at 260
+    packets a second (2 Mbit/s) less than one packet in 10,000 may miss this limit if 99 % of
+    the pictures are to be decoded. With a tenth of the packets lost a packet needs a fifth
+    try, or sixth, to be that sure. A camera that repeats every 0.2 s makes ten tries in two
+    seconds, one that repeats every 0.4 s five, less the jitter; how often real ones do is not
+    known. Two packets lost for good would stop the picture no longer than this plus the
+    time to the next key frame, which goes on coming in behind the hole meanwhile. A hole that
+    closes in time costs nothing, since what waited behind it comes at once."""
     command_gap: float = 3.0
     """How long a hole in the commands may last: they are in no hurry, and cannot be skipped."""
     ping_datagram: float = 5.0
@@ -46,14 +64,24 @@ class Timing:
     ping_stream: float = 1.0
     """Over TCP, between two pings; without them the camera hangs up."""
     dead: float = 12.0
-    """When nothing at all came for so long, two pings included, the camera is gone."""
+    """When nothing at all came for so long, two pings included, the camera is gone.
+
+    This is the only limit that runs while nothing is heard: the others wait meanwhile, so
+    that after ten seconds without network the session just goes on, with what the camera
+    repeats then. If it does not, the camera has dropped us, and that is known two seconds
+    after the network is back."""
     no_media: float = 10.0
-    """When video was asked for and no picture came for so long, the session is no use. At half
-    of it the camera is asked once more."""
+    """When video was asked for and a camera that is heard sends no picture for so long, the
+    session is no use. At half of it the camera is asked once more."""
+    key_frame: float = 1.0
+    """How long after a loss the next key frame may take before the camera is asked for video
+    again, which most answer by one."""
     settle: float = 3.0
     """How long after a change of quality pictures of the old one may still come."""
     reply: float = 3.0
     """For the delivery of a command, and for the reply to it."""
+    motor_reply: float = 1.5
+    """For the reply to a move; not every camera gives one."""
     close: float = 0.5
     """For the whole of a polite goodbye."""
 

@@ -43,6 +43,7 @@ class DatagramLink(asyncio.DatagramProtocol):
         try:
             sock.setblocking(False)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
             sock.bind(("0.0.0.0", 0))
             _transport, link = await asyncio.get_running_loop().create_datagram_endpoint(
                 lambda: cls(sock, receive), sock=sock

@@ -1,6 +1,6 @@
 """A MISS session with one camera: login, commands, pictures and sound. Sans-IO.
 
-Sits on a `Cs2Connection` and is fed through it. Media goes through `MediaStreams`.
+Sits on a `Connection` and is fed through it. Media goes through `MediaStreams`.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from .commands import (
     video_start,
 )
 from .crypto import RecordCipher, session_key
-from .cs2 import CommandRecord, ConnectionClosed, Delivered, MediaGap, MediaRecord
 from .errors import MissClosed, MissError, MissProtocolError, MissUnreachable, MissWrongKey
-from .frames import AudioFrame, VideoFrame
+from .frames import AudioFrame, Codec, VideoFrame
+from .speaker import check_speaker_reply, push_sound
 from .streams import MediaStreams
+from .transport import CommandRecord, ConnectionClosed, Delivered, MediaGap, MediaRecord
 
 if TYPE_CHECKING:
-    from .channels import Transmission
-    from .cs2 import Cs2Connection
     from .keys import MissKeys
     from .limits import Statistics, Timing
+    from .transport import Connection, Transmission
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,17 @@ class Reply:
     command: Command
     """The number of the reply, not of the command it answers."""
     body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A command of ours that is answered."""
+
+    command: Command
+    reply: Command
+    """Which `Reply` it will be. These carry nothing to tell two of a kind apart, but come in
+    order."""
+    transmission: Transmission
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +84,7 @@ class MissSession:
 
     def __init__(
         self,
-        connection: Cs2Connection,
+        connection: Connection,
         keys: MissKeys,
         *,
         timing: Timing,
@@ -92,8 +103,11 @@ class MissSession:
         self._statistics = statistics
         self._streams = MediaStreams(self._cipher, statistics)
         self._awaited: Counter[int] = Counter()
+        self._asked_at = 0.0
         self._ask_again_at: float | None = None
         self._give_up_at: float | None = None
+        self._speaker_asked = False
+        self._speaker_on = False
         self._events: deque[Event] = deque()
 
     # -- what to do ---------------------------------------------------------------------
@@ -123,21 +137,25 @@ class MissSession:
         self._await_picture(now)
         return self._ask_for_video(now)
 
-    def stop_video(self, now: float) -> Transmission:
-        """Stop pictures and sound of all lenses; nothing more of them comes out.
+    def stop_video(self, now: float, lens: int | None = None) -> Transmission:
+        """Stop a lens's pictures, or pictures and sound of all; no more of them comes out.
 
         Raises:
+            ValueError: no such lens can be.
             MissClosed: there is no session.
         """
+        if lens is not None and not 0 <= lens <= MAX_LENS:
+            raise ValueError("no such lens")
         self._expect_state(State.READY)
-        self._streams.want_nothing()
+        self._streams.want_nothing(lens)
+        if self._streams.qualities:
+            self._await_picture(now)
+            return self._ask_for_video(now)
         self._ask_again_at = self._give_up_at = None
         return self._send(Command.VIDEO_STOP, b"", now)
 
-    def request(self, command: Command, body: bytes, now: float) -> Command:
-        """Send a command that is answered; return which `Reply` it will be.
-
-        Replies carry nothing to tell two of a kind apart, but come in order.
+    def request(self, command: Command, body: bytes, now: float) -> Question:
+        """Send a command that is answered.
 
         Raises:
             ValueError: nothing answers this command.
@@ -146,9 +164,59 @@ class MissSession:
         if (reply := REPLY_TO.get(command)) is None:
             raise ValueError(f"{command.name} is not answered")
         self._expect_state(State.READY)
-        self._send(command, body, now)
+        transmission = self._send(command, body, now)
         self._awaited[reply] += 1
-        return reply
+        return Question(command, reply, transmission)
+
+    def start_speaker(self, now: float) -> Question:
+        """Ask the camera to take sound; pass its answer to `speaker_answered`.
+
+        Raises:
+            MissClosed: there is no session.
+        """
+        question = self.request(Command.SPEAKER_START_REQ, b"", now)
+        self._speaker_asked = True
+        return question
+
+    def speaker_answered(self, body: bytes) -> None:
+        """Take the camera's answer to `start_speaker`.
+
+        Raises:
+            MissSpeakerRefused: it does not take sound.
+        """
+        check_speaker_reply(body)
+        self._speaker_on = True
+
+    def speak(self, codec: Codec, data: bytes, timestamp_ms: int, now: float) -> None:
+        """Send a piece of sound.
+
+        Raises:
+            ValueError: that is no sound.
+            MissClosed: there is no session, or the speaker is not on.
+            MissUnreachable: too much of before is not acknowledged.
+        """
+        self._expect_state(State.READY)
+        if not self._speaker_on:
+            raise MissClosed("the speaker is not on")
+        record = push_sound(self._cipher, codec, data, timestamp_ms)
+        self._connection.send_sound(record, now)
+
+    def stop_speaker(self, now: float) -> Transmission | None:
+        """Tell the camera that no more sound comes; None if it was never asked to take any.
+
+        Raises:
+            MissClosed: there is no session.
+        """
+        self._expect_state(State.READY)
+        if not self._speaker_asked:
+            return None
+        self._speaker_asked = self._speaker_on = False
+        return self._send(Command.SPEAKER_STOP, b"", now)
+
+    @property
+    def speaker_backlog(self) -> int:
+        """Packets of sound that are not acknowledged yet."""
+        return self._connection.sound_backlog
 
     def forget(self, reply: Command) -> None:
         """Stop waiting for one reply of this kind."""
@@ -167,6 +235,7 @@ class MissSession:
                     self._receive_command(data)
                 case MediaGap():
                     self._streams.lose()
+                    self._hurry(now)
                 case Delivered():
                     self._events.append(event)
                 case ConnectionClosed(error):
@@ -183,8 +252,8 @@ class MissSession:
         earliest = self._connection.next_timer
         if earliest is None or self._give_up_at is None:
             return earliest
-        ask_again = self._ask_again_at
-        return min(earliest, self._give_up_at if ask_again is None else ask_again)
+        give_up = self._give_up_at
+        return min(earliest, give_up if self._ask_again_at is None else self._ask_again_at)
 
     def handle_timer(self, now: float) -> None:
         """Do what is due."""
@@ -192,6 +261,10 @@ class MissSession:
         self.process(now)
         if self.state is not State.READY:
             return
+        if self._give_up_at is not None:
+            # Of a camera nobody hears cannot be said that it sends no picture.
+            earliest = self._connection.answering_since + self._timing.no_media
+            self._give_up_at = max(self._give_up_at, earliest)
         if self._give_up_at is not None and now >= self._give_up_at:
             self._connection.fail(MissUnreachable("the camera sends no picture"))
         elif self._ask_again_at is not None and now >= self._ask_again_at:
@@ -215,8 +288,14 @@ class MissSession:
         )
 
     def _ask_for_video(self, now: float) -> Transmission:
+        self._asked_at = now
         body = video_start(self._streams.qualities, audio=self._streams.audio)
         return self._send(Command.VIDEO_START, body, now)
+
+    def _hurry(self, now: float) -> None:
+        """Ask for video soon, unless a key frame comes or that was done lately."""
+        if self._ask_again_at is not None and now - self._asked_at >= self._timing.no_media / 2:
+            self._ask_again_at = min(self._ask_again_at, now + self._timing.key_frame)
 
     def _await_picture(self, now: float) -> None:
         self._ask_again_at = now + self._timing.no_media / 2

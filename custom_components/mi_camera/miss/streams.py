@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from .errors import MissProtocolError, MissWrongKey
 from .frames import AudioFrame, Codec, VideoFrame
-from .media import HEADER_BYTES, MediaHeader, opus_channels, pull_media_header
+from .media import HEADER_BYTES, MediaHeader, pull_media_header
 from .nal import AccessUnitInfo, inspect
+from .sound import inspect_sound
 from .timeline import Timeline
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ _CODECS: dict[int, Codec] = {int(codec): codec for codec in Codec}
 _MAX_INTEGRITY_ERRORS = 5
 # Parameter sets that come in records of their own are small.
 _MAX_LEADING_BYTES = 64 * 1024
-_MAX_AUDIO_BYTES = 64 * 1024
+_SEQUENCE_MASK = 0xFFFF_FFFF
 
 
 @dataclass(slots=True)
@@ -41,6 +42,23 @@ class _Lens:
     """What the last key frame's header said."""
     settled_at: float = 0.0
     """Until then pictures of two qualities may follow each other without warning."""
+    sequence: int = -1
+    """Number of the last record."""
+    counts: bool = False
+    """That number was one more than the one before."""
+    suspect: bool = False
+    """Records were lost, maybe of this lens; the next one's number will tell."""
+
+    def count(self, sequence: int) -> None:
+        """Take the number of a record that came; notice whether one before it is missing."""
+        follows = sequence == (self.sequence + 1) & _SEQUENCE_MASK
+        if self.suspect:
+            self.suspect = False
+            if not (follows and self.counts):
+                self.waiting = True
+                self.leading = b""
+        self.counts = follows
+        self.sequence = sequence
 
 
 class MediaStreams:
@@ -78,16 +96,23 @@ class MediaStreams:
             lens.waiting = True
             lens.settled_at = settled_at
 
-    def want_nothing(self) -> None:
-        """Let nothing out any more."""
-        self._lenses.clear()
-        self.audio = False
+    def want_nothing(self, number: int | None = None) -> None:
+        """Let nothing out any more of a lens, or of any; without a picture also no sound."""
+        if number is None:
+            self._lenses.clear()
+        else:
+            self._lenses.pop(number, None)
+        if not self._lenses:
+            self.audio = False
 
     def lose(self) -> None:
-        """Go on with key frames: records may be missing here."""
+        """Go on with a key frame, in lenses of which one of the missing records may be.
+
+        A hole between two pictures with successive numbers held none of this lens; it was
+        sound that was lost, or a picture of the other one.
+        """
         for lens in self._lenses.values():
-            lens.waiting = True
-            lens.leading = b""
+            lens.suspect = True
 
     def receive(self, record: bytes, now: float) -> VideoFrame | AudioFrame | None:
         """Take a media record; return what comes out of it, if anything.
@@ -115,6 +140,7 @@ class MediaStreams:
     def _picture(
         self, lens: _Lens, header: MediaHeader, codec: Codec, payload: bytes, now: float
     ) -> VideoFrame | None:
+        lens.count(header.sequence)
         info = inspect(codec, payload)
         if info is not None and (not info.has_picture or lens.leading):
             payload = lens.leading + payload
@@ -155,17 +181,17 @@ class MediaStreams:
             # that this session's key is the camera's.
             self._statistics.skipped += 1
             return None
-        if not 0 < len(payload) <= _MAX_AUDIO_BYTES:
+        info = inspect_sound(codec, payload, header.sample_rate, header.channels)
+        if info is None:
             self._statistics.integrity_errors += 1
             return None
-        channels = opus_channels(payload) if codec is Codec.OPUS else header.channels
         return AudioFrame(
             lens=header.lens,
             sequence=header.sequence,
             timestamp_ms=self._stamp(header, now, video=False),
             codec=codec,
-            sample_rate=header.sample_rate,
-            channels=channels,
+            sample_rate=info[0],
+            channels=info[1],
             data=payload,
         )
 

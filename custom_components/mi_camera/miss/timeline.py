@@ -2,7 +2,8 @@
 
 Some models state seconds where milliseconds belong, some state zero for sound, and any clock
 may be set while it runs (public protocol notes). A stamp is believed when it grows and stays
-near where the arrival times say it should be; else the arrival time stands in.
+near where the arrival times say it should be; else the arrival time stands in. Pictures and
+sound are judged each for themselves, on one idea of the camera's clock.
 """
 
 from __future__ import annotations
@@ -10,9 +11,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 TOLERANCE_MS = 10_000
+# Stamps that go on as before are believed though they come late: the network held them up.
+_CONTINUES_MS = 2_000
+_LATE_MS = 60_000
 # How much one believable stamp moves the idea of the camera's clock: follows a drifting
 # clock within seconds and does not follow the jitter of the network.
 _ADAPTION = 0.02
+# What comes late says less of the clock than of the network. One millisecond a frame still
+# follows a clock that is slow by some percent.
+_MAX_BACK_MS = 1.0
 
 
 @dataclass(slots=True)
@@ -51,11 +58,13 @@ class Timeline:
         out = round(expected)
         if usable and raw > track.last_raw:
             out = raw + track.correction
-            if abs(out - expected) > TOLERANCE_MS:
+            continues = raw - track.last_raw <= _CONTINUES_MS and track.last_raw > 0
+            late = _LATE_MS if continues else TOLERANCE_MS
+            if not -late <= out - expected <= TOLERANCE_MS:
                 # The clock was set: from now on count from where we are.
                 track.correction += round(expected) - out
                 out = round(expected)
-            self._offset += (out - expected) * _ADAPTION
+            self._offset += max((out - expected) * _ADAPTION, -_MAX_BACK_MS)
         elif usable:
             # It stands still or went back: measure anew from the next one.
             track.correction = round(expected) - raw

@@ -1,0 +1,82 @@
+"""A lens of a camera: its own feed and stills."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from homeassistant.core import callback
+
+from .camera_config import QUALITY_LOW
+from .media import Feed, FeedState, MissUpstream, Source, StillMaker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .coordinator import CameraCoordinator
+    from .gate import Permit
+    from .media import Trouble
+
+
+class Lens:
+    """One lens; a camera has one or two, which share the camera's link and nothing else."""
+
+    def __init__(self, coordinator: CameraCoordinator, number: int) -> None:
+        """Make lens `number`, from 0, of the coordinator's camera; nothing is opened."""
+        self.coordinator = coordinator
+        self.number = number
+        self._on_stall: list[Callable[[], None]] = []
+        upstream = MissUpstream(
+            Source(coordinator.config.did, number),
+            coordinator.link,
+            quality=lambda: "low" if coordinator.config.quality == QUALITY_LOW else "best",
+            sound=lambda: coordinator.config.sound,
+        )
+        self.feed = Feed(
+            upstream.source,
+            upstream.connect,
+            on_change=coordinator.async_feed_changed,
+            on_stall=self._stalled,
+        )
+        self.stills = StillMaker(self.feed)
+
+    @property
+    def key(self) -> str:
+        """What tells this lens from the camera's other one."""
+        return str(self.number)
+
+    @property
+    def live(self) -> bool:
+        """Whether pictures come in now."""
+        return self.feed.state is FeedState.LIVE
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """Why there is no picture although somebody looks."""
+        return self.feed.trouble
+
+    def permit(self) -> Permit | None:
+        """Leave to show pictures of it now."""
+        return self.coordinator.permit()
+
+    @callback
+    def cut(self) -> None:
+        """End the feed and forget its pictures, synchronously."""
+        self.stills.forget()
+        self.feed.cut()
+
+    async def async_close(self) -> None:
+        """End the feed for good."""
+        self.stills.forget()
+        await self.feed.close()
+
+    @callback
+    def async_on_stall(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call `listener` when pictures have stopped coming to viewers; returns the undoing."""
+        self._on_stall.append(listener)
+        return lambda: self._on_stall.remove(listener)
+
+    @callback
+    def _stalled(self) -> None:
+        self.stills.forget()
+        for listener in tuple(self._on_stall):
+            listener()

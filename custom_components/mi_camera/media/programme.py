@@ -1,0 +1,143 @@
+"""The programme of one lens: its group of pictures, its sound, and both as MPEG-TS."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from .access_unit import Tracks
+from .mux import TsMuxer
+from .parameter_sets import parameter_sets
+from .sound import SoundTrack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .access_unit import AccessUnit, SoundUnit
+    from .mux import SoundPacket
+
+__all__ = ["Chunk", "Programme"]
+
+# The sound begins so much after its first picture, in seconds, and never before it.
+_SOUND_LAG: Final = 0.01
+
+type Chunk = tuple[bytes, bool, bool]
+"""Transport packets, whether they begin with a key frame, and whether they are only sound."""
+
+
+class Programme:
+    """Makes chunks of units, and keeps the current group of them for newcomers."""
+
+    def __init__(
+        self,
+        zero: float,
+        *,
+        group_bytes: int,
+        on_chunk: Callable[[Chunk], None],
+        on_renewal: Callable[[], None],
+    ) -> None:
+        """Have nothing yet.
+
+        Args:
+            zero: when the clock of the programme shows one second (monotonic, s).
+            group_bytes: room for the current group.
+            on_chunk: takes each chunk.
+            on_renewal: called when what follows is another programme.
+
+        `keyframe` is the picture the current group begins with, None without a group.
+        """
+        self.keyframe: AccessUnit | None = None
+        self._zero = zero
+        self._room = group_bytes
+        self._on_chunk = on_chunk
+        self._on_renewal = on_renewal
+        self._muxer: TsMuxer | None = None
+        self._parameters = b""
+        self._group: list[Chunk] = []
+        self._group_bytes = 0
+        self._behind_sound = 1
+        self._newest = 0.0
+        self._sound: SoundTrack | None = None
+        self._sound_end = 0.0
+
+    def __iter__(self) -> Iterator[Chunk]:
+        """Iterate over the chunks of the current group."""
+        return iter(tuple(self._group))
+
+    def picture(self, unit: AccessUnit, *, read: bool) -> bool:
+        """Take a picture; returns False while one to begin with is missing.
+
+        `read` is whether anybody reads the programme, for only then is sound coded.
+        """
+        if unit.keyframe:
+            self._begin(unit)
+        if self._muxer is None or self.keyframe is None:
+            return False
+        self._newest = unit.captured
+        self._give((self._muxer.mux(unit), unit.keyframe, False))
+        if read:
+            self.begin_sound()
+            if self._sound is not None:
+                self._give_sound(self._sound.advance(unit.captured))
+        return True
+
+    def sound(self, unit: SoundUnit) -> None:
+        """Take a piece of sound."""
+        if self._sound is not None:
+            self._give_sound(self._sound.add(unit))
+
+    def begin_sound(self) -> None:
+        """Begin the sound if there is to be any: with the group, as silence up to now."""
+        muxer, keyframe = self._muxer, self.keyframe
+        if self._sound is not None or muxer is None or keyframe is None or not self._group:
+            return
+        if muxer.tracks is Tracks.PICTURES:
+            return
+        start = max(keyframe.captured + _SOUND_LAG, self._sound_end)
+        self._sound = SoundTrack(start, opus=muxer.tracks is Tracks.SOUND_AND_OPUS)
+        packets = self._sound.begin() + self._sound.advance(self._newest)
+        # A reader must find all tracks at the beginning, not behind a group of pictures.
+        rest = self._group[self._behind_sound :]
+        del self._group[self._behind_sound :]
+        self._give_sound(packets)
+        self._group += rest
+
+    def end_sound(self) -> None:
+        """Stop coding sound."""
+        if self._sound is not None:
+            self._sound_end = self._sound.end
+            self._sound = None
+
+    def forget_group(self) -> None:
+        """Forget the pictures, not the time line its readers are on."""
+        self.keyframe = None
+        self._group = []
+        self._group_bytes = 0
+        self._behind_sound = 1
+
+    def _begin(self, unit: AccessUnit) -> None:
+        self.forget_group()
+        parameters = parameter_sets(unit.codec, unit.data)
+        muxer = self._muxer
+        if muxer is None or parameters != self._parameters or muxer.tracks is not unit.tracks:
+            # Another picture size or codec is another programme: who is watching must
+            # open it anew, as a decoder set up for the old one would show rubbish.
+            if muxer is not None:
+                self._on_renewal()
+            self.end_sound()
+            self._muxer = TsMuxer(unit.codec, self._zero, unit.tracks)
+            self._parameters = parameters
+        self.keyframe = unit
+
+    def _give_sound(self, packets: list[SoundPacket]) -> None:
+        if packets and self._muxer is not None:
+            self._give((b"".join(map(self._muxer.mux_sound, packets)), False, True))
+            self._behind_sound = max(1, len(self._group))
+
+    def _give(self, chunk: Chunk) -> None:
+        self._group_bytes += len(chunk[0])
+        if self._group_bytes <= self._room:
+            self._group.append(chunk)
+        else:
+            # Half a group is worth nothing: newcomers wait for the next one.
+            self._group = []
+        self._on_chunk(chunk)

@@ -1,0 +1,125 @@
+"""Finding a camera again that has got another address."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+import time
+from typing import TYPE_CHECKING
+
+from homeassistant.core import callback
+from homeassistant.helpers.device_registry import format_mac
+
+from .const import DOMAIN, LOGGER
+from .device import CameraDevice, MiioError, MiioWrongDevice, find_device
+
+if TYPE_CHECKING:
+    from .coordinator import CameraCoordinator
+    from .device import DeviceInfo
+
+LOOK_EVERY = 60.0
+"""Seconds between two searches for one camera."""
+MISSES = 2
+"""Polls without an answer after which it is looked for; another device's answer is enough."""
+
+
+class Relocation:
+    """Looks for one camera where it is not any more, by a hello to everybody.
+
+    A hello proves nothing, so whoever says to be the camera must open what is sealed with
+    its token, and be the same model with the same MAC. No other did is ever taken.
+    """
+
+    def __init__(self, coordinator: CameraCoordinator) -> None:
+        """Look for the coordinator's camera when told that it is missed."""
+        self._coordinator = coordinator
+        self._misses = 0
+        self._looked: float | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    @callback
+    def async_found(self) -> None:
+        """Note that it answers where it is said to be."""
+        self._misses = 0
+
+    @callback
+    def async_missed(self, error: MiioError) -> None:
+        """Note that it did not answer, or that somebody else did."""
+        self._misses += 1
+        if self._misses >= MISSES or isinstance(error, MiioWrongDevice):
+            self.async_look()
+
+    @callback
+    def async_look(self) -> None:
+        """Begin a search unless there is one or was one just now."""
+        now = time.monotonic()
+        if self._task is not None and not self._task.done():
+            return
+        if self._looked is not None and now - self._looked < LOOK_EVERY:
+            return
+        self._looked = now
+        coordinator = self._coordinator
+        self._task = coordinator.hub.entry.async_create_background_task(
+            coordinator.hass, self._look(), f"{DOMAIN} search for {coordinator.config.did}"
+        )
+
+    @callback
+    def cut(self) -> None:
+        """End a search: no more is asked."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def async_stop(self) -> None:
+        """End a search, and wait until nothing of it runs any more."""
+        self.cut()
+        if self._task is not None:
+            await asyncio.wait((self._task,))
+
+    async def _look(self) -> None:
+        hub, config = self._coordinator.hub, self._coordinator.config
+        permit = hub.gate.permit()
+        if permit is None:
+            return
+        await hub.async_find_broadcasts()
+        try:
+            addresses = await find_device(int(config.did), hub.broadcasts)
+        except OSError as err:
+            LOGGER.debug("Camera %s cannot be looked for: %s", config.did, err)
+            return
+        for address in addresses:
+            if not permit.valid or self._coordinator.config != config:
+                return
+            if address != config.host and await self._is_ours(address) and permit.valid:
+                self._move(address)
+                return
+
+    async def _is_ours(self, address: str) -> bool:
+        hub, config = self._coordinator.hub, self._coordinator.config
+        device = CameraDevice(
+            hub.miio, address, bytes.fromhex(config.token), config.model, did=int(config.did)
+        )
+        try:
+            info = await device.info()
+        except MiioError as err:
+            LOGGER.debug("%s says to be camera %s and is not: %s", address, config.did, err)
+            return False
+        return self._same(info)
+
+    def _same(self, info: DeviceInfo) -> bool:
+        config = self._coordinator.config
+        if info.model != config.model:
+            return False
+        return not (config.mac and info.mac) or format_mac(config.mac) == format_mac(info.mac)
+
+    @callback
+    def _move(self, address: str) -> None:
+        """Store the new address; the coordinator is given it as any other change."""
+        coordinator = self._coordinator
+        entry, config = coordinator.hub.entry, coordinator.config
+        subentry = entry.subentries.get(coordinator.subentry_id)
+        if subentry is None:
+            return
+        LOGGER.info("Camera %s has moved from %s to %s", config.did, config.host, address)
+        coordinator.hass.config_entries.async_update_subentry(
+            entry, subentry, data={**subentry.data, **replace(config, host=address).as_dict()}
+        )

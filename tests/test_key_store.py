@@ -1,0 +1,311 @@
+"""Keys that outlive a restart: used while the cloud is away, bounded, private, and forgotten."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from pathlib import Path
+import stat
+import time
+from typing import TYPE_CHECKING, Any
+
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.json import json_dumps
+import pytest
+
+from custom_components.mi_camera import key_store as module
+from custom_components.mi_camera.diagnostics import async_get_config_entry_diagnostics
+from custom_components.mi_camera.key_store import FILE_NAME, MAX_AGE, MAX_CAMERAS, KeyStore
+from custom_components.mi_camera.miss import MissKeys
+from simulator.cloud import Outage
+from simulator.tag import read_image
+
+from .conftest import image_soon, settle
+
+if TYPE_CHECKING:
+    from homeassistant.core import HomeAssistant
+
+    from custom_components.mi_camera.hub import MiCameraConfigEntry
+
+    from .home import Home
+
+KITCHEN = "camera.kitchen"
+WARNING = "Stored camera keys are damaged"
+
+
+def keys(number: int = 1) -> MissKeys:
+    return MissKeys(bytes([number]) * 32, b"p" * 32, b"d" * 32, f"signature {number}")
+
+
+def file_of(hass: HomeAssistant) -> Path:
+    return Path(hass.config.path(".storage", FILE_NAME))
+
+
+def write(hass: HomeAssistant, data: Any, *, version: int = 1) -> None:
+    file_of(hass).parent.mkdir(exist_ok=True)
+    file_of(hass).write_text(json.dumps({"version": version, "key": FILE_NAME, "data": data}))
+
+
+def item(number: int = 1, **changes: Any) -> dict[str, Any]:
+    stored = {
+        "client_private": (bytes([number]) * 32).hex(),
+        "client_public": (b"p" * 32).hex(),
+        "device_public": (b"d" * 32).hex(),
+        "sign": "signature",
+        "account": "42",
+        "fetched": time.time(),
+    }
+    return stored | changes
+
+
+async def loaded(hass: HomeAssistant) -> KeyStore:
+    store = KeyStore(hass)
+    await store.async_load()
+    return store
+
+
+# -- the file -------------------------------------------------------------------------------
+
+
+async def test_what_was_put_is_there_after_a_restart_and_nobody_else_can_read_it(
+    hass: HomeAssistant,
+) -> None:
+    store = await loaded(hass)
+    store.put("1", keys(), "42")
+    kept = store.get("1")
+    assert kept is not None
+    assert kept.source == "cloud"
+    await store.async_close()
+    assert stat.S_IMODE(file_of(hass).stat().st_mode) == 0o600
+
+    again = (await loaded(hass)).get("1")
+    assert again is not None
+    assert again.keys == keys()
+    assert (again.account, again.source) == ("42", "stored")
+    assert 0 <= again.age < 10
+
+
+async def test_it_is_saved_soon_without_being_told(
+    hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SAVE_DELAY", 0.01)
+    store = await loaded(hass)
+    store.put("1", keys(), "42")
+    async with asyncio.timeout(5):
+        while not file_of(hass).exists():
+            await asyncio.sleep(0.01)
+    await hass.async_block_till_done()
+    assert (await loaded(hass)).get("1") is not None
+    # Nothing is left to be saved.
+    file_of(hass).unlink()
+    await store.async_close()
+    assert not file_of(hass).exists()
+
+
+async def test_forgetting(hass: HomeAssistant) -> None:
+    store = await loaded(hass)
+    for did, account in (("1", "42"), ("2", "42"), ("3", "43"), ("4", "42")):
+        store.put(did, keys(int(did)), account)
+    store.forget("4")
+    store.forget("9")
+    store.keep_only({"1", "3"}, {"42"})
+    assert [did for did in "1234" if store.get(did)] == ["1"]
+    await store.async_close()
+    assert set(json.loads(file_of(hass).read_text())["data"]) == {"1"}
+    await store.async_remove()
+    assert store.get("1") is None
+    assert not file_of(hass).exists()
+
+
+async def test_age_is_bounded(hass: HomeAssistant, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = time.time()
+    write(
+        hass,
+        {
+            "1": item(fetched=now - MAX_AGE + 60),
+            "2": item(fetched=now - MAX_AGE - 60),
+            "3": item(fetched=now + 2 * 24 * 3600),
+            "4": item(fetched=now + 60),
+        },
+    )
+    store = await loaded(hass)
+    assert [did for did in "1234" if store.get(did)] == ["1", "4"]
+    # Keys grow old in memory as well.
+    monkeypatch.setattr(time, "time", lambda: now + 120)
+    assert store.get("1") is None
+
+
+async def test_number_is_bounded(hass: HomeAssistant) -> None:
+    store = await loaded(hass)
+    for did in range(1, MAX_CAMERAS + 3):
+        store.put(str(did), keys(), "42")
+    assert store.get("1") is None
+    assert store.get("2") is None
+    assert store.get("3") is not None
+    await store.async_close()
+    assert len(json.loads(file_of(hass).read_text())["data"]) == MAX_CAMERAS
+
+    write(hass, {str(did): item(fetched=did) for did in range(MAX_CAMERAS + 5)})
+    store = await loaded(hass)
+    assert len(store._kept) == MAX_CAMERAS
+
+
+DAMAGED = {
+    "cut": b'{"version": 1, "data": {"1"',
+    "binary": bytes(range(256)),
+    "list": b"[]",
+    "deep": b"[" * 100_000,
+    "text": b'{"version": 1, "data": "keys"}',
+    "no data": b'{"version": 1}',
+    "huge": b" " * (module.MAX_BYTES + 1),
+    "future": json.dumps({"version": 2, "data": {"1": item()}}).encode(),
+}
+
+
+@pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
+async def test_a_damaged_file_is_ignored_with_one_warning(
+    hass: HomeAssistant, caplog: pytest.LogCaptureFixture, content: bytes
+) -> None:
+    file_of(hass).parent.mkdir(exist_ok=True)
+    file_of(hass).write_bytes(content)
+    store = await loaded(hass)
+    assert store.get("1") is None
+    assert caplog.text.count(WARNING) == 1
+    # And it does not stand in the way of new ones.
+    store.put("1", keys(), "42")
+    await store.async_close()
+    assert (await loaded(hass)).get("1") is not None
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [
+        item(client_private="00"),
+        item(client_private="zz" * 32),
+        item(device_public=None),
+        item(sign="\n"),
+        item(sign="x" * 2000),
+        item(account=7),
+        item(fetched="now"),
+        item(fetched=True),
+        item(fetched=-1),
+        item(fetched=10**400),
+        {},
+        [],
+        None,
+    ],
+)
+async def test_damaged_keys_do_not_cost_the_others(
+    hass: HomeAssistant, caplog: pytest.LogCaptureFixture, damaged: object
+) -> None:
+    write(hass, {"1": damaged, "2": item(), "not a did": item()})
+    store = await loaded(hass)
+    assert store.get("1") is None
+    assert store.get("2") is not None
+    assert store.get("not a did") is None
+    assert caplog.text.count(WARNING) == 1
+
+
+async def test_a_file_that_cannot_be_read(
+    hass: HomeAssistant, caplog: pytest.LogCaptureFixture
+) -> None:
+    file_of(hass).mkdir(parents=True)
+    store = await loaded(hass)
+    assert store.get("1") is None
+    assert caplog.text.count(WARNING) == 1
+    # Nor written: the keys are used all the same.
+    store.put("1", keys(), "42")
+    await store.async_close()
+    assert "could not be saved" in caplog.text
+    assert store.get("1") is not None
+
+
+def test_secrets_are_not_shown() -> None:
+    kept = module.KeptKeys(keys(), "42", time.time())
+    assert "signature" not in repr(kept)
+    assert kept.keys.client_private.hex() not in repr(kept)
+
+
+# -- in Home Assistant ----------------------------------------------------------------------
+
+
+async def test_video_resumes_while_the_cloud_is_away(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    home: Home,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert await image_soon(hass, KITCHEN)
+    did = str(home.cameras[0].spec.did)
+    private = entry.runtime_data.keys.get(did).keys.client_private.hex()
+    sign = entry.runtime_data.keys.get(did).keys.sign
+    caplog.set_level(logging.DEBUG)
+
+    await hass.config_entries.async_unload(entry.entry_id)
+    await home.cloud.set_outage(Outage.UNAVAILABLE)
+    await hass.config_entries.async_setup(entry.entry_id)
+    await settle(hass)
+    tag = read_image(await image_soon(hass, KITCHEN))
+    assert tag is not None
+    assert tag.did == home.cameras[0].spec.did
+    assert abs(time.time() * 1000 - tag.captured_ms) < 10_000
+
+    diagnostics = await async_get_config_entry_diagnostics(hass, entry)
+    kitchen, porch = diagnostics["cameras"]
+    assert kitchen["keys"] == {"source": "stored", "age_days": 0}
+    assert porch["keys"] is None
+    shown = (
+        json_dumps(diagnostics)
+        + caplog.text
+        + json_dumps([state.as_dict() for state in hass.states.async_all()])
+    )
+    for secret in (private, sign):
+        assert secret in file_of(hass).read_text()
+        assert secret not in shown
+    assert stat.S_IMODE(file_of(hass).stat().st_mode) == 0o600
+    await home.cloud.set_outage(None)
+
+
+async def test_a_camera_with_new_keys_is_refused_until_the_cloud_is_back(
+    hass: HomeAssistant, entry: MiCameraConfigEntry, home: Home
+) -> None:
+    assert await image_soon(hass, KITCHEN)
+    await hass.config_entries.async_unload(entry.entry_id)
+    await home.cloud.set_outage(Outage.UNAVAILABLE)
+    await home.cameras[0].reboot()
+    await hass.config_entries.async_setup(entry.entry_id)
+    await settle(hass)
+    from homeassistant.components.camera import async_get_image
+
+    with pytest.raises(HomeAssistantError):
+        await async_get_image(hass, KITCHEN, timeout=3)
+    assert hass.states.get(KITCHEN).attributes["trouble"] in {"refused", "no_keys"}
+    await home.cloud.set_outage(None)
+    assert await image_soon(hass, KITCHEN)
+    assert "trouble" not in hass.states.get(KITCHEN).attributes
+    (kitchen, _) = (await async_get_config_entry_diagnostics(hass, entry))["cameras"]
+    assert kitchen["keys"] == {"source": "cloud", "age_days": 0}
+
+
+async def test_keys_go_with_the_camera_the_account_and_the_hub(
+    hass: HomeAssistant, entry: MiCameraConfigEntry, home: Home
+) -> None:
+    for entity_id in (KITCHEN, "camera.porch"):
+        assert await image_soon(hass, entity_id)
+    store = entry.runtime_data.keys
+    dids = [str(camera.spec.did) for camera in home.cameras]
+    assert all(store.get(did) for did in dids)
+    kitchen = next(one for one in entry.subentries.values() if one.unique_id == dids[0])
+    hass.config_entries.async_remove_subentry(entry, kitchen.subentry_id)
+    await settle(hass)
+    assert [did for did in dids if store.get(did)] == dids[1:]
+    (account,) = entry.get_subentries_of_type("account")
+    hass.config_entries.async_remove_subentry(entry, account.subentry_id)
+    await settle(hass)
+    assert store.get(dids[1]) is None
+    await hass.config_entries.async_unload(entry.entry_id)
+    assert json.loads(file_of(hass).read_text())["data"] == {}
+    await hass.config_entries.async_remove(entry.entry_id)
+    await hass.async_block_till_done()
+    assert not file_of(hass).exists()
