@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 import io
 import itertools
+import tracemalloc
 
 import av
 from hypothesis import given, strategies as st
@@ -123,6 +124,56 @@ def test_the_map_names_the_tracks_in_their_order(tracks: Tracks) -> None:
         names = [stream.codec_context.name for stream in container.streams]
     wanted = {Tracks.PICTURES: 1, Tracks.SOUND: 2, Tracks.SOUND_AND_OPUS: 3}[tracks]
     assert names == ["h264", "aac", "opus"][:wanted]
+
+
+@pytest.mark.parametrize("codec", [Codec.H264, Codec.H265])
+def test_who_joins_at_any_key_frame_finds_every_track_and_picture(codec: Codec) -> None:
+    muxer = TsMuxer(codec, 0.0, Tracks.SOUND_AND_OPUS)
+    track = SoundTrack(0.0, opus=True)
+    track.begin()
+    muxer.mux(unit(0, coded(codec)[0], codec))
+    joined = b""
+    for number in range(GROUP, 2 * GROUP):
+        joined += muxer.mux(unit(number, coded(codec)[number], codec))
+        joined += b"".join(map(muxer.mux_sound, track.advance(number / 15)))
+    check_packets(joined)
+    with av.open(io.BytesIO(joined)) as container:
+        names = [stream.codec_context.name for stream in container.streams]
+        assert names == [NAMES[codec], "aac", "opus"]
+        assert sum(1 for _ in container.decode(video=0)) == GROUP
+
+
+def test_a_piece_of_sound_is_not_kept_for_the_next() -> None:
+    muxer = TsMuxer(Codec.H264, 0.0, Tracks.SOUND_AND_OPUS)
+    pids = {Codec.AAC: 0x101, Codec.OPUS: 0x102}
+    silence = SoundTrack(0.0, opus=True).begin()
+    assert {packet.codec for packet in silence} == set(pids)
+    for packet in silence:
+        payloads = check_packets(muxer.mux_sound(packet))
+        assert list(payloads) == [pids[packet.codec]]
+        payload = payloads[pids[packet.codec]]
+        assert payload.endswith(packet.data)
+        assert int.from_bytes(payload[4:6]) == len(payload) - 6
+
+
+def test_a_muxer_keeps_nothing_of_what_went_through() -> None:
+    muxer = TsMuxer(Codec.H264, 0.0, Tracks.SOUND)
+    picture, sound = coded()[1], SoundTrack(0.0, opus=False).begin()[0].data
+
+    def run(count: int) -> None:
+        for number in range(count):
+            at = number / 15
+            # Another length each time, as of real pictures.
+            muxer.mux(unit(number, picture + bytes(number % 5000), at=at))
+            muxer.mux_sound(SoundPacket(Codec.AAC, at, sound))
+
+    run(100)
+    tracemalloc.start()
+    before, _ = tracemalloc.get_traced_memory()
+    run(3000)
+    after, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert after - before < 20_000
 
 
 @given(st.integers(0, 2000))

@@ -1,15 +1,23 @@
 """MPEG-TS from access units and sound, one self-contained chunk for each.
 
-Written out here, after ISO/IEC 13818-1, as it takes few lines and gives what libavformat's
-muxer does not: a picture that a demuxer lets go as soon as it is there, tables only where a
-viewer can join, and Opus beside AAC.
+Written out here, after ISO/IEC 13818-1, because libavformat's muxer keeps things back, which
+was tried with PyAV 19 (libavformat 63.1):
+
+- PyAV writes through `av_interleaved_write_frame` only. With more than one track nothing
+  comes out until every track has a packet; with `max_interleave_delta` at its least, a
+  packet still comes out only when a later one goes in.
+- With a muxer for each track, which has nothing to interleave, sound of less than 171 bytes
+  (silence, pauses) still waits for the next piece: `pes_payload_size=0` is rounded up to 170.
+  The programme map then names one track, and would have to be written here all the same.
+
+A track of pictures alone comes out at once there; that is not worth a second muxer.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
-from functools import lru_cache
+from itertools import chain
 import struct
 from typing import TYPE_CHECKING, Final
 import zlib
@@ -30,6 +38,7 @@ _LEAD: Final = CLOCK // 2
 """How far the programme clock is behind the pictures: sound comes later than they do."""
 _STAMP_MASK: Final = (1 << 33) - 1
 _PAYLOAD: Final = 184
+_PIECE: Final = struct.Struct(f"{_PAYLOAD}s")
 _PMT_PID: Final = 0x1000
 
 # The delimiter before a picture of any kind, with its start code (H.264 §7.3.2.4, H.265 §7.3.2.5).
@@ -117,7 +126,8 @@ class _Track:
         parts.append(payload[:room])
         whole, rest = divmod(len(payload) - room, _PAYLOAD)
         pieces: list[bytes] = [b""] * (2 * whole)
-        pieces[1::2] = _cutter(whole).unpack_from(payload, room)
+        cut = _PIECE.iter_unpack(memoryview(payload)[room : room + whole * _PAYLOAD])
+        pieces[1::2] = chain.from_iterable(cut)
         # As many heads as there are pieces, each with the next number of sixteen.
         first = self._count + 1
         pieces[::2] = (self._heads * (whole // 16 + 2))[first : first + whole]
@@ -147,8 +157,8 @@ class TsMuxer:
     """Packs pictures, and sound if there is any, into MPEG-TS.
 
     A chunk that begins with a key frame also begins with the programme's tables, so a viewer
-    may join there. Each picture ends with the delimiter of the next one: by that a demuxer
-    knows that it is whole, and need not wait for the next to begin.
+    may join there. Each picture begins with a delimiter, and tells its length if that is
+    below 64 KiB: a demuxer then need not wait for the next one to know that it is whole.
     """
 
     def __init__(self, codec: Codec, zero: float, tracks: Tracks = Tracks.PICTURES) -> None:
@@ -207,11 +217,6 @@ class TsMuxer:
             bytes((0x47, 0x40 | pid >> 8, pid & 0xFF, 0x10 | count)) + section
             for pid, section in zip((0, _PMT_PID), self._tables, strict=True)
         )
-
-
-@lru_cache(maxsize=512)
-def _cutter(pieces: int) -> struct.Struct:
-    return struct.Struct(f"{_PAYLOAD}s" * pieces)
 
 
 def _pid(pid: int) -> bytes:

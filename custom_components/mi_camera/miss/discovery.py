@@ -161,11 +161,10 @@ class Discovery:
             self._next_send = now + self._timing.punch
             return [(self._punch, self._peer)]
         targets = self._search_targets
-        if self._wide_targets and now < self._wide_at:
-            self._next_send = self._wide_at
-        else:
+        if self._wide_targets and now >= self._wide_at:
             targets += self._wide_targets
-            self._next_send = now + self._timing.search
+            self._wide_at = now + self._timing.search_wide_again
+        self._next_send = now + self._timing.search
         return [(_SEARCH, target) for target in targets]
 
     def _check_uid(self, body: bytes) -> None:

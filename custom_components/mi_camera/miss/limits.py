@@ -24,12 +24,15 @@ MAX_SOUND_IN_FLIGHT = 128
 class Timing:
     """Times in seconds."""
 
-    search: float = 1.0
-    """Between two searches, as the vendor's app does."""
+    search: float = 0.25
+    """Between two searches. The vendor's app asks once a second; on a network that loses every
+    tenth packet, each one lost would keep a viewer waiting for that long."""
     search_wide: float = 0.25
     """How long a camera may take to answer at its own address before the search goes to the
     broadcast addresses too: these every camera of the house answers."""
-    punch: float = 0.5
+    search_wide_again: float = 1.0
+    """Between two searches at broadcast addresses, which wake every device around."""
+    punch: float = 0.15
     """Between two echoes of the camera's punch."""
     punch_patience: float = 2.5
     """How long a port that punched may take to get ready before the search begins anew."""
