@@ -32,11 +32,19 @@ _DARK_PICTURE = "data:image/svg+xml," + quote(
 )
 
 
-def _camera_section(name: str, entity_id: str, switch: str, displays: dict[str, str]) -> Json:
+_TURNS = {
+    "ptz_left": "mdi:arrow-left",
+    "ptz_up": "mdi:arrow-up",
+    "ptz_down": "mdi:arrow-down",
+    "ptz_right": "mdi:arrow-right",
+}
+
+
+def _live(entity_id: str, switch: str) -> list[Json]:
+    """Return the picture, and what is in its place while pictures are off."""
     # The frontend's player keeps its last picture on the screen for some seconds after a stream
     # has been cut. A card that goes with the switch is dark at once.
-    cards: list[Json] = [
-        {"type": "heading", "heading": name, "icon": "mdi:cctv"},
+    return [
         {
             "type": "picture-entity",
             "entity": entity_id,
@@ -54,6 +62,50 @@ def _camera_section(name: str, entity_id: str, switch: str, displays: dict[str, 
             "visibility": [{"condition": "state", "entity": switch, "state_not": "on"}],
         },
     ]
+
+
+def _controls(more: dict[str, str]) -> list[Json]:
+    """Return the buttons that turn a camera, and its speaker."""
+    cards: list[Json] = [
+        {
+            "type": "button",
+            "entity": more[key],
+            "icon": icon,
+            "show_name": False,
+            "icon_height": "24px",
+            "grid_options": {"columns": 3, "rows": 1},
+            "tap_action": {
+                "action": "perform-action",
+                "perform_action": "button.press",
+                "target": {"entity_id": more[key]},
+            },
+        }
+        for key, icon in _TURNS.items()
+        if key in more
+    ]
+    if (speaker := more.get("speaker")) is not None:
+        cards.append(
+            {
+                "type": "tile",
+                "entity": speaker,
+                "name": "Speaker",
+                "icon": "mdi:bullhorn",
+                "grid_options": {"columns": 12, "rows": 1},
+            }
+        )
+    return cards
+
+
+def _camera_section(
+    name: str, entity_id: str, switch: str, displays: dict[str, str], more: dict[str, str]
+) -> Json:
+    cards: list[Json] = [
+        {"type": "heading", "heading": name, "icon": "mdi:cctv"},
+        *_live(entity_id, switch),
+    ]
+    if (second := more.get("1")) is not None:
+        cards += _live(second, switch)
+    cards += _controls(more)
     for display, player in displays.items():
         button = {
             "type": "tile",
@@ -135,7 +187,11 @@ def layout(plan: HomePlan, entities: Entities) -> Json:
                 "sections": [
                     *(
                         _camera_section(
-                            plan.cameras[did], entity_id, entities.switch, entities.displays
+                            plan.cameras[did],
+                            entity_id,
+                            entities.switch,
+                            entities.displays,
+                            entities.more.get(did, {}),
                         )
                         for did, entity_id in entities.cameras.items()
                     ),

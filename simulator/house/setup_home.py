@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 import time
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,9 @@ class Entities:
     """The kill switch: on lets pictures out."""
     displays: dict[str, str]
     """Entity ids by name."""
+    more: dict[int, dict[str, str]] = field(default_factory=dict)
+    """By did, what else a camera has: "1" is its second lens, "speaker" what it talks by,
+    "ptz_left" and its like turn it."""
 
 
 async def wait_running(client: HassClient) -> None:
@@ -150,13 +153,16 @@ async def _find(client: HassClient, plan: HomePlan) -> Entities | str:
     cameras: dict[int, str] = {}
     switch = ""
     players: dict[str, str] = {}
+    more: dict[int, dict[str, str]] = {}
     for entity in registry:
         entity_id = str(entity["entity_id"])
         domain = entity_id.partition(".")[0]
-        if entity["platform"] == INTEGRATION and domain == "camera":
-            digits = str(entity["unique_id"]).replace("_", "-").partition("-")[0]
-            if digits.isdigit():
+        digits, _, part = str(entity["unique_id"]).partition("-")
+        if entity["platform"] == INTEGRATION and digits.isdigit():
+            if domain == "camera" and part == "0":
                 cameras[int(digits)] = entity_id
+            elif entity_id in states:
+                more.setdefault(int(digits), {})[part] = entity_id
         elif entity["platform"] == INTEGRATION and domain == "switch":
             if entity.get("translation_key") == "streaming":
                 switch = entity_id
@@ -182,6 +188,7 @@ async def _find(client: HassClient, plan: HomePlan) -> Entities | str:
         {did: cameras[did] for did in plan.cameras},
         switch,
         {name: players[name] for name in plan.displays},
+        more,
     )
 
 
