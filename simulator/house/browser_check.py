@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from simulator.house.casts import DisplayWatch
     from simulator.house.findings import Findings
     from simulator.house.house import House
+    from simulator.house.setup_home import Entities
 
 PLAYERS = 60.0
 """Seconds until every camera of the dashboard must be on the screen."""
@@ -47,37 +48,38 @@ class BrowserCheck:
             return self._found.expect(False, f"browser, {what}: {error.message.splitlines()[0]}")
         return True
 
-    async def live(self, cameras: Mapping[int, str], screenshot: str = "live") -> None:
+    async def live(self, entities: Entities, screenshot: str = "live") -> None:
         """Open the dashboard: every camera plays, and every video shows its own camera."""
-        await self._try("dashboard", asyncio.ensure_future(self._live(cameras, screenshot)))
+        await self._try("dashboard", asyncio.ensure_future(self._live(entities, screenshot)))
 
-    async def _live(self, cameras: Mapping[int, str], screenshot: str) -> None:
+    async def _live(self, entities: Entities, screenshot: str) -> None:
+        views = entities.views
         await self._browser.open(f"/{dashboard.URL_PATH}/live")
-        first = await self._browser.wait_players(len(cameras), PLAYERS, video=True)
-        before = self._judge(first, cameras)
-        after: dict[int, int] = {}
-        standing = set(cameras)
+        first = await self._browser.wait_players(len(views), PLAYERS, video=True)
+        before = self._judge(first, views)
+        after: dict[str, int] = {}
+        standing = set(views)
         deadline = now_ms() + STALL * 1000
         while standing and now_ms() < deadline:
             await asyncio.sleep(PLAY)
-            after |= self._judge(await self._browser.look(), cameras)
-            standing = {did for did in cameras if after.get(did, 0) <= before.get(did, 1 << 32)}
+            after |= self._judge(await self._browser.look(), views)
+            standing = {one for one in views if after.get(one, 0) <= before.get(one, 1 << 32)}
         await self._browser.screenshot(screenshot)
-        for did in standing:
-            self._found.expect(False, f"browser: {cameras[did]} does not play")
+        for entity_id in standing:
+            self._found.expect(False, f"browser: {entity_id} does not play")
 
-    def _judge(self, shown: list[Shown], cameras: Mapping[int, str]) -> dict[int, int]:
-        """Judge the videos; return the frame counters by did."""
-        dids = {entity_id: did for did, entity_id in cameras.items()}
-        counters: dict[int, int] = {}
+    def _judge(self, shown: list[Shown], views: Mapping[str, tuple[int, int]]) -> dict[str, int]:
+        """Judge the videos; return the frame counters by entity id."""
+        counters: dict[str, int] = {}
         for one in shown:
-            did = dids.get(one.entity_id or "")
-            if did is None or one.picture is None:
+            name = one.entity_id or ""
+            if name not in views or one.picture is None:
                 continue
-            self._found.judge.take(one.picture, did)
+            did, lens = views[name]
+            self._found.judge.take(one.picture, did, lens=lens)
             if one.picture.tag is not None:
                 # Until the frontend has chosen, it has two players of a camera.
-                counters[did] = max(counters.get(did, 0), one.picture.tag.counter)
+                counters[name] = max(counters.get(name, 0), one.picture.tag.counter)
         return counters
 
     async def dark(self) -> None:
@@ -122,11 +124,11 @@ class BrowserCheck:
         await self._browser.toggle(dashboard.SWITCH_LABEL)
         on = await client.wait_state(switch, "on", SWITCHES)
         self._found.expect(on, "browser: a second click switches everything on")
-        count = len(house.entities.cameras)
+        views = house.entities.views
         # The frontend goes on with stills where a video was cut off, until it is opened anew.
-        shown = await self._browser.wait_players(count, PLAYERS, video=False)
-        again = self._judge(shown, house.entities.cameras)
-        self._found.expect(len(again) == count, "browser: pictures come back by themselves")
+        shown = await self._browser.wait_players(len(views), PLAYERS, video=False)
+        again = self._judge(shown, views)
+        self._found.expect(len(again) == len(views), "browser: pictures come back by themselves")
 
     async def cast(self, display: DisplayWatch, house: House) -> None:
         """Press a camera's cast button: the display shows it."""

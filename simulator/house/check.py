@@ -88,9 +88,9 @@ class Check:
     async def _dark_and_back(
         self, page: BrowserCheck | None, webrtc: WebRtcCheck | None, display: DisplayWatch | None
     ) -> None:
-        cameras = self._house.entities.cameras
+        entities = self._house.entities
         if page is not None:
-            await page.live(cameras)
+            await page.live(entities)
         if webrtc is not None:
             await webrtc.live()
             await webrtc.open()
@@ -106,7 +106,7 @@ class Check:
         again = await self._live.live()
         self.findings.say(f"live again: {again} ms to the first decoded picture")
         if page is not None:
-            await page.live(cameras, "live-again")
+            await page.live(entities, "live-again")
             if webrtc is not None:
                 await webrtc.again()
             if display is not None:

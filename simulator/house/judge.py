@@ -36,7 +36,7 @@ class Judge:
     frames_checked: int = 0
     """Pictures decoded whose tag could be read."""
     foreign: int = 0
-    """Pictures of another camera than the one asked for."""
+    """Pictures of another camera or lens than the one asked for."""
     stale: int = 0
     """Pictures older on arrival than the limit of their source."""
     after_kill: int = 0
@@ -66,8 +66,8 @@ class Judge:
         if self._ends and self._ends[-1] == math.inf:
             self._ends[-1] = sent_ms
 
-    def take(self, picture: Picture, *did: int) -> None:
-        """Judge one picture; ``did`` are the cameras it may show."""
+    def take(self, picture: Picture, *did: int, lens: int = 0) -> None:
+        """Judge one picture; ``did`` are the cameras it may show, ``lens`` the one of theirs."""
         tag = picture.tag
         if self._in_the_dark(picture.requested_ms) or (
             tag is not None and self._in_the_dark(tag.captured_ms)
@@ -81,9 +81,9 @@ class Judge:
         source = picture.source
         self.by_source[source] = self.by_source.get(source, 0) + 1
         self.oldest_ms[source] = max(self.oldest_ms.get(source, 0.0), picture.age_ms)
-        if tag.did not in did:
+        if tag.did not in did or tag.lens != lens:
             self.foreign += 1
-            self._note(f"foreign (expected {did})", picture)
+            self._note(f"foreign (expected {did}, lens {lens})", picture)
         if picture.age_ms > LIMIT_MS[source]:
             self.stale += 1
             self._note("stale", picture)

@@ -79,6 +79,9 @@ def _expected(record: LogRecord) -> bool:
         refused = any(text in record.message for text in REFUSALS)
         # libturbojpeg is an optional C library that only makes resizing stills faster.
         return (refused and not record.detail) or "libturbojpeg" in record.message
+    if record.logger.startswith("frontend.js."):
+        # The frontend's own slip when a player that is leaving the page is told of the end.
+        return "(reading 'srcObject')\nsrcObject (src/components/ha-web-rtc" in record.detail
     if record.logger == "haffmpeg.core":
         # `hass` asks for ffmpeg's version for everybody; nothing here uses it.
         return "No such file or directory: 'ffmpeg'" in record.message

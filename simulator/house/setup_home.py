@@ -38,6 +38,12 @@ class Entities:
     """By did, what else a camera has: "1" is its second lens, "speaker" what it talks by,
     "ptz_left" and its like turn it."""
 
+    @property
+    def views(self) -> dict[str, tuple[int, int]]:
+        """What the camera entities show: did and lens, by entity id."""
+        first = {entity_id: (did, 0) for did, entity_id in self.cameras.items()}
+        return first | {parts["1"]: (did, 1) for did, parts in self.more.items() if "1" in parts}
+
 
 async def wait_running(client: HassClient) -> None:
     """Wait until Home Assistant has started everything."""

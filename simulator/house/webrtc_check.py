@@ -83,16 +83,16 @@ class WebRtcCheck:
     async def _measure(self, page: Page) -> dict[int, list[float]]:
         """Return the ages in milliseconds of what the page's players show, by did."""
         cameras = self._house.entities.cameras
-        dids = {entity_id: did for did, entity_id in cameras.items()}
+        views = self._house.entities.views
         ages: dict[int, list[float]] = {did: [] for did in cameras}
         deadline = now_ms() + MEASURE * 1000
         while now_ms() < deadline and any(len(some) < FRAMES for some in ages.values()):
             await frames.watch_players(page)
             await asyncio.sleep(0.5)
             for frame in await frames.drain(page):
-                did = dids[frame.key]
-                self._found.judge.take(frame.picture, did)
-                if frame.picture.tag is not None:
+                did, lens = views[frame.key]
+                self._found.judge.take(frame.picture, did, lens=lens)
+                if frame.picture.tag is not None and lens == 0:
                     ages[did].append(frame.picture.age_ms)
         return ages
 

@@ -129,7 +129,7 @@ def test_demo_home() -> None:
     assert [(camera.did, camera.model, camera.address) for camera in spec.cameras] == [
         (1001001001, "chuangmi.camera.021a04", "127.0.0.11"),
         (1001001002, "chuangmi.camera.046c04", "127.0.0.12"),
-        (1001001003, "isa.camera.hlc7", "127.0.0.13"),
+        (1001001003, "isa.camera.500dh", "127.0.0.13"),
     ]
     assert [camera.audio for camera in spec.cameras] == ["pcma", "opus", "pcma"]
     assert spec.displays[0].name == "Hall display"

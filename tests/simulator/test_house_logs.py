@@ -34,6 +34,16 @@ def test_what_is_expected_is_told_from_what_is_not(
     assert len(logs.errors(path)) == bad
 
 
+def test_one_slip_of_the_frontend_is_let_through(tmp_path: Path) -> None:
+    path = tmp_path / "hass.log"
+    line = LINE.format(level="ERROR", logger="frontend.js.modern.202609305", message="Uncaught")
+    slip = "TypeError: Cannot read properties of null (reading 'srcObject')\n"
+    path.write_text(line + slip + "srcObject (src/components/ha-web-rtc-player.ts:424:25)\n")
+    assert logs.errors(path) == []
+    path.write_text(line + slip + "srcObject (src/components/another.ts:1:2)\n")
+    assert len(logs.errors(path)) == 1
+
+
 def test_keys_of_the_relay(tmp_path: Path) -> None:
     path = tmp_path / "go2rtc.log"
     path.write_text("url=http://127.0.0.1:1/live.ts?auth=**** and live.ts?auth=***\n")
