@@ -128,7 +128,8 @@ class BrowserCheck:
         # The frontend goes on with stills where a video was cut off, until it is opened anew.
         shown = await self._browser.wait_players(len(views), PLAYERS, video=False)
         again = self._judge(shown, views)
-        self._found.expect(len(again) == len(views), "browser: pictures come back by themselves")
+        missing = ", ".join(sorted(set(views) - set(again)))
+        self._found.expect(not missing, f"browser: pictures come back by themselves, not {missing}")
 
     async def cast(self, display: DisplayWatch, house: House) -> None:
         """Press a camera's cast button: the display shows it."""

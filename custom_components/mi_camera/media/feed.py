@@ -29,6 +29,8 @@ _LOGGER = logging.getLogger(__name__)
 # Of these only the camera is asked, not the cloud.
 _LOCAL = frozenset({Trouble.UNREACHABLE, Trouble.BROKEN, Trouble.ASLEEP, Trouble.BUSY})
 
+_LATE = 0.02
+
 
 class Feed:
     """Pictures of one lens, read from the camera once, seen by any number of viewers.
@@ -227,10 +229,12 @@ class Feed:
         while self._wanted():
             if closed.is_set():
                 return Trouble.BROKEN
-            if time.monotonic() - self._last_unit > self._limits.stall:
+            left = self._last_unit + self._limits.stall - time.monotonic()
+            if left < 0:
                 return Trouble.UNREACHABLE
             self._wake.clear()
-            await _wait(self._wake, 0.5)
+            # Each look wakes the process: none before there can be something to see.
+            await _wait(self._wake, left + _LATE if self.viewers else min(left + _LATE, 0.5))
         return None
 
     async def _pause(self, failures: int) -> None:
@@ -248,15 +252,22 @@ class Feed:
 
     async def _sweep(self) -> None:
         """End viewers that have waited too long for a picture."""
+        pause = 0.25
         while True:
-            await asyncio.sleep(0.25)
+            await asyncio.sleep(pause)
             now = time.monotonic()
             stalled = False
+            # Who joins meanwhile waits longer than this.
+            pause = min(self._limits.stall, self._limits.first_picture)
             for viewer in tuple(self._viewers):
                 limit = self._limits.stall if viewer.fed else self._limits.first_picture
-                if not viewer.ended and now - viewer.last_push > limit:
+                if viewer.ended:
+                    continue
+                if now - viewer.last_push > limit:
                     viewer.end()
                     stalled = True
+                else:
+                    pause = min(pause, viewer.last_push + limit - now + _LATE)
             if stalled:
                 self._forget_group()
                 self._set_trouble(self.trouble or Trouble.UNREACHABLE)

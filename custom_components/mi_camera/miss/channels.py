@@ -89,6 +89,15 @@ class ReceiveChannel:
         self._ahead_bytes += len(data)
         return []
 
+    @property
+    def next_in_order(self) -> int | None:
+        """The sequence number that would be in order; None while a hole is waited for."""
+        return None if self._ahead else self._expected
+
+    def took(self, count: int) -> None:
+        """Take note of packets, in order, that did not come by `receive`."""
+        self._expected = (self._expected + count) % SEQUENCES
+
     def skip_gap(self) -> list[bytes]:
         """Give the missing packets up; return the data behind the hole, up to the next one."""
         while self._expected not in self._ahead:

@@ -232,6 +232,12 @@ class Cs2Dialer:
     def _receive_datagrams(self, batch: Batch) -> None:
         now = self._loop.time()
         connection, peer, discovery = self._connection, self._peer, self._discovery
+        if connection is not None and discovery is None:
+            ours = [datagram for datagram, address in batch if address == peer]
+            self._statistics.foreign += len(batch) - len(ours)
+            connection.receive_datagrams(ours, now)
+            self._on_activity()
+            return
         for datagram, address in batch:
             if connection is not None and address == peer:
                 connection.receive_datagram(datagram, now)

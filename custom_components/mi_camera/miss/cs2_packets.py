@@ -33,6 +33,11 @@ _HEADER = struct.Struct(">BBH")
 _DRW_HEADER = struct.Struct(">BBHBBH")
 _ACK_HEADER = struct.Struct(">BBH")
 _STREAM_HEADER = struct.Struct(">HB5x")
+# The same, and the frame before it over TCP, with the magic numbers in one with what follows.
+_MEDIA_HEADER = struct.Struct(">HHHH")
+_MEDIA_FRAME = struct.Struct(">HB5xHHH2x")
+_DRW_KIND = 0xF1D0
+_MEDIA_CHANNEL = 0xD102
 _UID = struct.Struct(">8sI8s")
 # A sockaddr in an unusual byte order, seen in one comment of one client only.
 _TCP_ADDRESS = struct.Struct("<2xH4s")
@@ -114,6 +119,28 @@ def pull_drw(packet: bytes) -> tuple[int, int, bytes]:
     if channel > Channel.SPEAKER:
         raise MissProtocolError("a DRW packet is for a channel that does not exist")
     return channel, sequence, packet[DRW_HEADER_BYTES:end]
+
+
+def pull_media_run(packets: Sequence[bytes], start: int, sequence: int) -> list[bytes]:
+    """Return the data of the DRW packets of the media channel, from `packets[start]` on.
+
+    They have `sequence` and the numbers that follow. Ends before the first other packet.
+    """
+    run: list[bytes] = []
+    for packet in packets[start:]:
+        if len(packet) <= DRW_HEADER_BYTES:
+            break
+        kind, length, channel, number = _MEDIA_HEADER.unpack_from(packet)
+        if (
+            number != sequence
+            or channel != _MEDIA_CHANNEL
+            or kind != _DRW_KIND
+            or length != len(packet) - HEADER_BYTES
+        ):
+            break
+        run.append(packet[DRW_HEADER_BYTES:])
+        sequence = (sequence + 1) & 0xFFFF
+    return run
 
 
 def push_drw(channel: int, sequence: int, data: bytes) -> bytes:
@@ -220,3 +247,36 @@ class StreamDeframer:
             yield data[offset + STREAM_HEADER_BYTES : end]
             offset = end
         self._rest = data[offset:]
+
+    def push_runs(self, data: bytes) -> Iterator[tuple[bytes, list[bytes]]]:
+        """Yield what is complete now: a packet, and before it the media channel's data.
+
+        Like `push`, but nearly all packets are DRW of that channel: of these only the data
+        comes out, and an empty packet when no other one follows.
+
+        Raises:
+            MissProtocolError: the stream is out of step; there is no way back.
+        """
+        if self._rest:
+            data = self._rest + data
+        at, total = 0, len(data)
+        run: list[bytes] = []
+        while total - at >= STREAM_HEADER_BYTES:
+            if total - at > _MEDIA_FRAME.size:
+                length, magic, kind, inner, channel = _MEDIA_FRAME.unpack_from(data, at)
+            else:
+                (length, magic), channel = _STREAM_HEADER.unpack_from(data, at), 0
+            if magic != STREAM_MAGIC:
+                raise MissProtocolError("the stream has lost its framing")
+            end = at + STREAM_HEADER_BYTES + length
+            if end > total:
+                break
+            if channel == _MEDIA_CHANNEL and kind == _DRW_KIND and inner == length - HEADER_BYTES:
+                run.append(data[at + _MEDIA_FRAME.size : end])
+            else:
+                yield data[at + STREAM_HEADER_BYTES : end], run
+                run = []
+            at = end
+        self._rest = data[at:]
+        if run:
+            yield b"", run

@@ -7,6 +7,8 @@ import contextlib
 import socket
 from typing import TYPE_CHECKING
 
+from .cs2_packets import DRW_HEADER_BYTES, MAX_DRW_DATA
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -17,20 +19,31 @@ _RECEIVE_BUFFER = 1024 * 1024
 # A frame is a burst of some ten datagrams, and waking up costs more than reading one. More
 # than this at once would keep the loop from others.
 _BATCH = 64
-_MAX_DATAGRAM = 64 * 1024
+# None is longer than Ethernet's 1500 bytes.
+_MAX_DATAGRAM = 2048
+# All of a picture's datagrams but the last are full. Over Wi-Fi they come one by one: to wait
+# this long, in seconds, for the others saves waking up for each.
+_FULL_DATAGRAM = DRW_HEADER_BYTES + MAX_DRW_DATA
+_GATHER = 0.001
 
 type Batch = list[tuple[bytes, Address]]
 
 
-class DatagramLink(asyncio.DatagramProtocol):
-    """A UDP socket of our own, on a fresh port."""
+class DatagramLink:
+    """A UDP socket of our own, on a fresh port.
+
+    It is read without a transport of the loop's, which hands out one datagram at a time.
+    """
 
     def __init__(self, sock: socket.socket, receive: Callable[[Batch], None]) -> None:
         """Pass what comes, with the senders' addresses, to `receive`, some at a time."""
         self._sock = sock
         self._receive = receive
-        self._transport: asyncio.DatagramTransport | None = None
+        self._loop = asyncio.get_running_loop()
         self._aborted = False
+        self._held: Batch = []
+        self._pause: asyncio.TimerHandle | None = None
+        self._loop.add_reader(sock, self._readable)
 
     @classmethod
     async def open(cls, receive: Callable[[Batch], None]) -> DatagramLink:
@@ -45,41 +58,52 @@ class DatagramLink(asyncio.DatagramProtocol):
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER)
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
             sock.bind(("0.0.0.0", 0))
-            _transport, link = await asyncio.get_running_loop().create_datagram_endpoint(
-                lambda: cls(sock, receive), sock=sock
-            )
+            return cls(sock, receive)
         except BaseException:
             sock.close()
             raise
-        return link
 
     def send(self, datagram: bytes, address: Address) -> None:
         """Send a datagram, or lose it: everything that matters is repeated anyway."""
-        if self._transport is not None and not self._aborted:
-            self._transport.sendto(datagram, address)
+        if not self._aborted:
+            with contextlib.suppress(OSError):
+                self._sock.sendto(datagram, address)
 
     def abort(self) -> None:
         """Close at once."""
-        self._aborted = True
-        if self._transport is not None:
-            self._transport.abort()
-
-    def connection_made(self, transport: asyncio.DatagramTransport) -> None:  # type: ignore[override]
-        """Keep the transport."""
-        self._transport = transport
-
-    def datagram_received(self, data: bytes, addr: Address) -> None:
-        """Pass on a datagram and those that wait behind it."""
         if self._aborted:
             return
-        batch = [(data, addr)]
-        with contextlib.suppress(OSError):  # in the rule: there is no more
-            while len(batch) < _BATCH:
-                batch.append(self._sock.recvfrom(_MAX_DATAGRAM))
-        self._receive(batch)
+        self._aborted = True
+        self._loop.remove_reader(self._sock)
+        if self._pause is not None:
+            self._pause.cancel()
+        self._sock.close()
 
-    def error_received(self, exc: Exception) -> None:
-        """Ignore what the network reports of one datagram; silence is noticed elsewhere."""
+    def _readable(self) -> None:
+        """Read all there is, and hold it back when there is soon more of the same picture."""
+        self._read()
+        held = self._held
+        if held and len(held) < _BATCH and len(held[-1][0]) == _FULL_DATAGRAM:
+            self._loop.remove_reader(self._sock)
+            self._pause = self._loop.call_later(_GATHER, self._gathered)
+        elif held:
+            self._pass_on()
+
+    def _gathered(self) -> None:
+        self._pause = None
+        self._read()
+        self._loop.add_reader(self._sock, self._readable)
+        self._pass_on()
+
+    def _read(self) -> None:
+        held = self._held
+        with contextlib.suppress(OSError):  # in the rule: there is no more
+            while len(held) < _BATCH:
+                held.append(self._sock.recvfrom(_MAX_DATAGRAM))
+
+    def _pass_on(self) -> None:
+        held, self._held = self._held, []
+        self._receive(held)
 
 
 class StreamLink(asyncio.Protocol):
