@@ -130,7 +130,9 @@ class Cs2Connection:
             at += len(run)
             self._media_packets.took(len(run))
             acks = self._acks.setdefault(Channel.MEDIA, [])
-            acks.extend((expected + n) % SEQUENCES for n in range(len(run)))
+            end = expected + len(run)
+            acks += range(expected, min(end, SEQUENCES))
+            acks += range(end - SEQUENCES)  # in the rule: none
             self._receive_media_run(run, now)
 
     def _receive_media_run(self, run: list[bytes], now: float) -> None:

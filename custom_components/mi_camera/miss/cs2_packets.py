@@ -128,14 +128,15 @@ def pull_media_run(packets: Sequence[bytes], start: int, sequence: int) -> list[
     """
     run: list[bytes] = []
     for packet in packets[start:]:
-        if len(packet) <= DRW_HEADER_BYTES:
+        size = len(packet)
+        if size <= DRW_HEADER_BYTES:
             break
         kind, length, channel, number = _MEDIA_HEADER.unpack_from(packet)
         if (
             number != sequence
             or channel != _MEDIA_CHANNEL
             or kind != _DRW_KIND
-            or length != len(packet) - HEADER_BYTES
+            or length != size - HEADER_BYTES
         ):
             break
         run.append(packet[DRW_HEADER_BYTES:])

@@ -98,7 +98,7 @@ class DatagramLink:
     def _read(self) -> None:
         held = self._held
         with contextlib.suppress(OSError):  # in the rule: there is no more
-            while len(held) < _BATCH:
+            for _ in range(_BATCH - len(held)):
                 held.append(self._sock.recvfrom(_MAX_DATAGRAM))
 
     def _pass_on(self) -> None:
