@@ -15,8 +15,10 @@ from homeassistant.helpers.json import json_dumps
 import pytest
 
 from custom_components.mi_camera import key_store as module
+from custom_components.mi_camera.cloud import CloudUnavailable, XiaomiAccount
 from custom_components.mi_camera.diagnostics import async_get_config_entry_diagnostics
 from custom_components.mi_camera.key_store import FILE_NAME, MAX_AGE, MAX_CAMERAS, KeyStore
+from custom_components.mi_camera.media import Trouble, UpstreamError
 from custom_components.mi_camera.miss import MissKeys
 from simulator.cloud import Outage
 from simulator.tag import read_image
@@ -26,6 +28,7 @@ from .conftest import image_soon, settle
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
+    from custom_components.mi_camera.cloud import MissVendor
     from custom_components.mi_camera.hub import MiCameraConfigEntry
 
     from .home import Home
@@ -286,6 +289,55 @@ async def test_a_camera_with_new_keys_is_refused_until_the_cloud_is_back(
     assert "trouble" not in hass.states.get(KITCHEN).attributes
     (kitchen, _) = (await async_get_config_entry_diagnostics(hass, entry))["cameras"]
     assert kitchen["keys"] == {"source": "cloud", "age_days": 0}
+
+
+@pytest.mark.parametrize("gone", ["camera", "account", "gate", "next account"])
+async def test_keys_that_come_too_late_are_not_kept(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    home: Home,
+    monkeypatch: pytest.MonkeyPatch,
+    gone: str,
+) -> None:
+    hub = entry.runtime_data
+    kitchen = next(iter(hub.cameras.values()))
+    (account,) = entry.get_subentries_of_type("account")
+    held, release = asyncio.Event(), asyncio.Event()
+    real = XiaomiAccount.miss_vendor
+
+    async def late(self: XiaomiAccount, did: str, client_public: bytes) -> MissVendor:
+        vendor = await real(self, did, client_public)
+        held.set()
+        await release.wait()
+        if gone == "next account":
+            raise CloudUnavailable("away")
+        return vendor
+
+    monkeypatch.setattr(XiaomiAccount, "miss_vendor", late)
+    if gone == "next account":
+        hub.accounts["next"] = hub.accounts[account.subentry_id]
+    asking = asyncio.ensure_future(hub.async_miss_keys(kitchen.config, fresh=True))
+    async with asyncio.timeout(10):
+        await held.wait()
+    match gone:
+        case "camera":
+            hass.config_entries.async_remove_subentry(entry, kitchen.subentry_id)
+        case "account":
+            hass.config_entries.async_remove_subentry(entry, account.subentry_id)
+        case "gate":
+            hub.gate.close()
+            hub.gate.open()
+        case _:
+            del hub.accounts["next"]
+    await settle(hass)
+    release.set()
+    with pytest.raises(UpstreamError) as caught:
+        await asking
+    assert caught.value.trouble is (Trouble.BROKEN if gone == "gate" else Trouble.NO_KEYS)
+    did = kitchen.config.did
+    assert hub.keys.get(did) is None
+    await hass.config_entries.async_unload(entry.entry_id)
+    assert not file_of(hass).exists() or did not in json.loads(file_of(hass).read_text())["data"]
 
 
 async def test_keys_go_with_the_camera_the_account_and_the_hub(

@@ -19,7 +19,14 @@ import pytest
 
 from custom_components.mi_camera import talk as module, talk_codec
 from custom_components.mi_camera.gate import Gate, GateClosedError
-from custom_components.mi_camera.miss import Codec, MissClosed, MissError, MissUnreachable
+from custom_components.mi_camera.miss import (
+    Codec,
+    MissClosed,
+    MissError,
+    MissSpeakerRefused,
+    MissUnanswered,
+    MissUnreachable,
+)
 from custom_components.mi_camera.talk import AHEAD, FRAME, Pace, talk
 from custom_components.mi_camera.talk_codec import (
     CHUNK_FRAMES,
@@ -457,13 +464,26 @@ async def test_bad_media_does_not_disturb_the_camera(
     assert speaker.calls == []
 
 
+@pytest.mark.parametrize("refusal", [MissSpeakerRefused("status 1"), MissClosed("gone")])
 async def test_a_camera_that_does_not_listen_gets_nothing(
-    tmp_path: Path, gate: Gate, speaker: RecordingSpeaker
+    tmp_path: Path, gate: Gate, speaker: RecordingSpeaker, refusal: MissError
 ) -> None:
-    speaker.refusal = MissUnreachable("no answer")
-    with pytest.raises(MissUnreachable):
+    speaker.refusal = refusal
+    with pytest.raises(type(refusal)):
         await run(speaker, gate.require(), file_of(tmp_path, tone()))
     assert speaker.calls == ["open", "start"]
+    assert not speaker.frames
+
+
+@pytest.mark.parametrize("silence", [MissUnreachable("no answer"), MissUnanswered("no answer")])
+async def test_a_camera_that_may_listen_is_told_to_stop(
+    tmp_path: Path, gate: Gate, speaker: RecordingSpeaker, silence: MissError
+) -> None:
+    """It may be its answer that was lost, and its speaker open."""
+    speaker.refusal = silence
+    with pytest.raises(type(silence)):
+        await run(speaker, gate.require(), file_of(tmp_path, tone()))
+    assert speaker.calls == ["open", "start", "stop"]
     assert not speaker.frames
 
 

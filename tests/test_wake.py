@@ -13,11 +13,12 @@ import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components.mi_camera import coordinator as coordinator_module, wake as module
-from custom_components.mi_camera.cloud import CloudApiError, CloudUnavailable
+from custom_components.mi_camera.cloud import CloudApiError, CloudUnavailable, XiaomiAccount
 from custom_components.mi_camera.const import DOMAIN
 from custom_components.mi_camera.coordinator import POLL_INTERVAL
 from custom_components.mi_camera.device import MiioDeviceError, MiioTimeout
 from custom_components.mi_camera.diagnostics import async_get_config_entry_diagnostics
+from custom_components.mi_camera.gate import Gate
 from custom_components.mi_camera.media import Trouble, UpstreamError
 from custom_components.mi_camera.miss.models import Wake, WakeAction, WakeCall, WakeRewrite
 from custom_components.mi_camera.wake import Waker
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 
     from homeassistant.core import HomeAssistant
 
-    from custom_components.mi_camera.cloud import XiaomiAccount
     from custom_components.mi_camera.hub import MiCameraConfigEntry
     from simulator.camera import SimCamera
 
@@ -56,10 +56,20 @@ class Ways:
         self.value: Any = 2
         self.hangs = False
         self.awake_after = 0
+        self.gate = Gate()
+        self.gate.open()
+        self.closing: str | None = None
+        """The way whose first call the gate closes in, and opens again after."""
+
+    def _met(self, way: str) -> None:
+        if way == self.closing:
+            self.gate.close()
+            self.gate.open()
 
     async def call(self, method: str, params: Any) -> Any:
         self.local.append((method, params))
         await asyncio.sleep(10 if self.hangs else 0)
+        self._met("local")
         if self.local_error:
             raise self.local_error
         return [{"code": 0, "value": self.value}]
@@ -67,6 +77,7 @@ class Ways:
     async def _by_cloud(self, *what: Any) -> Any:
         self.cloud.append(what)
         await asyncio.sleep(10 if self.hangs else 0)
+        self._met("cloud")
         if self.cloud_error:
             raise self.cloud_error
         return [{"code": 0, "value": self.value}]
@@ -94,6 +105,7 @@ class Ways:
             call=self.call,
             accounts=lambda: [cast("XiaomiAccount", self)] * accounts,
             awake=self.awake,
+            permit=self.gate.permit,
         )
 
 
@@ -149,6 +161,42 @@ async def test_a_property_that_cannot_be_read_is_not_written(value: Any) -> None
         await ways.waker(WakeRewrite(12, 1))()
     assert [method for method, _ in ways.local] == ["get_properties"]
     assert [what[0] for what in ways.cloud] == ["get"]
+
+
+@pytest.mark.parametrize(("how", "local", "_cloud"), WAYS)
+async def test_no_step_on_this_network_after_switching_off(
+    how: Any, local: list[Any], _cloud: list[Any]
+) -> None:
+    ways = Ways()
+    ways.local_error, ways.closing = None, "local"
+    with pytest.raises(UpstreamError) as caught:
+        await ways.waker(how, accounts=0)()
+    assert caught.value.trouble is Trouble.BROKEN
+    assert ways.local == local[:1]
+    assert ways.awake_after == 0
+
+
+@pytest.mark.parametrize("error", [None, CloudUnavailable("away")])
+@pytest.mark.parametrize(("how", "_local", "cloud"), WAYS)
+async def test_no_step_by_the_cloud_after_switching_off(
+    how: Any, _local: list[Any], cloud: list[Any], error: Exception | None
+) -> None:
+    ways = Ways()
+    ways.cloud_error, ways.closing = error, "cloud"
+    with pytest.raises(UpstreamError) as caught:
+        await ways.waker(how, accounts=2)()
+    assert caught.value.trouble is Trouble.BROKEN
+    assert ways.cloud == cloud[:1]
+    assert ways.awake_after == 0
+
+
+async def test_nothing_is_called_while_switched_off() -> None:
+    ways = Ways()
+    ways.gate.close()
+    with pytest.raises(UpstreamError) as caught:
+        await ways.waker(WakeAction(7, 1))()
+    assert caught.value.trouble is Trouble.BROKEN
+    assert (ways.local, ways.cloud) == ([], [])
 
 
 async def test_calling_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -342,3 +390,55 @@ async def test_switching_off_ends_the_waking(
     assert caught.value.translation_key == "pictures_off"
     assert door.power
     assert door.rpc_count == 0
+
+
+@pytest.mark.parametrize("model", ["midr.camera.bw300"], indirect=True)
+@pytest.mark.parametrize("way", ["local", "cloud"])
+async def test_switching_off_between_reading_and_writing(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    door: SimCamera,
+    monkeypatch: pytest.MonkeyPatch,
+    way: str,
+) -> None:
+    """Waking by a property takes two calls: switched off in the first, there is no second."""
+    asked: list[str] = []
+    held, release = asyncio.Event(), asyncio.Event()
+
+    async def answer(called: str, what: str) -> Any:
+        asked.append(what)
+        if called != way:
+            await asyncio.Event().wait()
+        held.set()
+        await release.wait()
+        return [{"code": 0, "value": 2}]
+
+    async def request(host: str, token: bytes, method: str, *_: Any, **__: Any) -> Any:
+        return await answer("local", method)
+
+    async def get(*_: Any) -> Any:
+        return await answer("cloud", "get")
+
+    async def write(*_: Any) -> Any:
+        return await answer("cloud", "set")
+
+    hub = entry.runtime_data
+    monkeypatch.setattr(hub.miio, "request", request)
+    monkeypatch.setattr(XiaomiAccount, "miot_get", get)
+    monkeypatch.setattr(XiaomiAccount, "miot_set", write)
+    call = asyncio.ensure_future(
+        hass.services.async_call("camera", "turn_off", {"entity_id": DOOR}, blocking=True)
+    )
+    async with asyncio.timeout(10):
+        await held.wait()
+    await hass.services.async_call(DOMAIN, "disable_all", blocking=True)
+    release.set()
+    with pytest.raises(HomeAssistantError) as caught:
+        await call
+    assert caught.value.translation_key == "pictures_off"
+    assert sorted(asked) == ["get", "get_properties"]
+    (coordinator,) = hub.cameras.values()
+    with pytest.raises(UpstreamError):
+        await coordinator._call("get_properties", [])
+    assert len(asked) == 2
+    assert door.battery.wakes == 0

@@ -246,6 +246,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
             call=self._call,
             accounts=lambda: self.hub.accounts_of(self.config),
             awake=self._is_awake,
+            permit=self.hub.gate.permit,
         )
 
     async def _wake(self) -> None:
@@ -254,6 +255,8 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
         self._woken = time.monotonic()
 
     async def _call(self, method: str, params: JsonValue) -> JsonValue:
+        if not self.hub.gate.is_open:
+            raise UpstreamError(Trouble.BROKEN)
         token = bytes.fromhex(self.config.token)
         return await self.hub.miio.request(self.config.host, token, method, params, attempts=1)
 

@@ -204,14 +204,20 @@ class Hub:
         """Return the keys for a session with a camera: those kept, or new ones by its account.
 
         Raises:
-            UpstreamError: no account knows the camera, or the cloud cannot be asked.
+            UpstreamError: no account knows the camera, or the cloud cannot be asked, or
+                pictures were switched off meanwhile.
         """
         if not fresh and (kept := self.keys.get(config.did)) is not None:
             return kept.keys
+        permit = self.gate.permit()
         for subentry_id in self._owners(config):
+            if permit is None or not permit.valid:
+                raise UpstreamError(Trouble.BROKEN)
+            if (account := self.accounts.get(subentry_id)) is None:
+                continue
             private, public = new_client_key()
             try:
-                vendor = await self.accounts[subentry_id].miss_vendor(config.did, public)
+                vendor = await account.miss_vendor(config.did, public)
             except SessionExpired:
                 self.async_sign_in_again(subentry_id)
                 continue
@@ -225,8 +231,15 @@ class Hub:
                     vendor.vendor,
                 )
                 continue
+            if not permit.valid:
+                raise UpstreamError(Trouble.BROKEN)
+            # The answer may come when the account or the camera has been removed, and with
+            # it all keys: none may be kept then.
+            user_id = self._user_id(subentry_id)
+            if user_id is None or not self._is_configured(config.did):
+                continue
             keys = MissKeys(private, public, vendor.device_public, vendor.sign)
-            self.keys.put(config.did, keys, str(self._user_id(subentry_id)))
+            self.keys.put(config.did, keys, user_id)
             return keys
         raise UpstreamError(Trouble.NO_KEYS)
 
@@ -236,6 +249,10 @@ class Hub:
 
     def _owners(self, config: CameraConfig) -> list[str]:
         return sorted(self.accounts, key=lambda one: self._user_id(one) != config.account)
+
+    def _is_configured(self, did: str) -> bool:
+        cameras = self.entry.get_subentries_of_type(SUBENTRY_CAMERA)
+        return any(one.unique_id == did for one in cameras)
 
     def _user_id(self, subentry_id: str) -> str | None:
         subentry = self.entry.subentries.get(subentry_id)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from .const import LOGGER
 from .gate import GateClosedError
-from .miss import MissError, MissUnreachable
+from .miss import MissClosed, MissError, MissSpeakerRefused, MissUnreachable
 from .talk_codec import FRAME_MS, SoundError
 
 if TYPE_CHECKING:
@@ -121,7 +121,8 @@ async def _play(
     try:
         try:
             await speaker.start_speaker()
-        except MissError:
+        except MissSpeakerRefused, MissClosed:
+            # After any other error the camera may listen: maybe only its answer was lost.
             listening = False
             raise
         _check(permit)

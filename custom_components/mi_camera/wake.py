@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from .cloud import XiaomiAccount
     from .device.packet import JsonValue
+    from .gate import Permit
     from .miss.models import Wake
 
 type LocalCall = Callable[[str, JsonValue], Awaitable[JsonValue]]
@@ -43,13 +44,18 @@ class Waker:
         call: LocalCall,
         accounts: Callable[[], Sequence[XiaomiAccount]],
         awake: Callable[[], Awaitable[bool]],
+        permit: Callable[[], Permit | None],
     ) -> None:
-        """Prepare; `awake` asks on this network, within about a second, if it is there."""
+        """Prepare; `awake` asks on this network, within about a second, if it is there.
+
+        Nothing is sent without a `permit`, or after it has become invalid.
+        """
         self._did = did
         self._wake = wake
         self._call = call
         self._accounts = accounts
         self._awake = awake
+        self._permit = permit
 
     async def __call__(self) -> None:
         """Wake the camera, and wait until it is there, for `Wake.seconds` at most.
@@ -57,9 +63,13 @@ class Waker:
         One that answers nothing on this network but video passes for awake then.
 
         Raises:
-            UpstreamError: nobody passed the call on.
+            UpstreamError: nobody passed the call on, or pictures are switched off.
         """
-        if not await self._called():
+        if (permit := self._permit()) is None:
+            raise UpstreamError(Trouble.BROKEN)
+        called = await self._called(permit)
+        _require(permit)
+        if not called:
             raise UpstreamError(Trouble.ASLEEP)
         until = time.monotonic() + self._wake.seconds
         while not await self._awake():
@@ -67,12 +77,13 @@ class Waker:
                 LOGGER.debug("Camera %s was called and answers no hello", self._did)
                 return
             await asyncio.sleep(LOOK_EVERY)
+            _require(permit)
 
-    async def _called(self) -> bool:
+    async def _called(self, permit: Permit) -> bool:
         """Call by both ways; whether one of them worked, as soon as one did."""
         ways = {
-            asyncio.ensure_future(self._locally()),
-            asyncio.ensure_future(self._through_the_cloud()),
+            asyncio.ensure_future(self._locally(permit)),
+            asyncio.ensure_future(self._through_the_cloud(permit)),
         }
         try:
             async with asyncio.timeout(CALL_TIMEOUT):
@@ -87,7 +98,8 @@ class Waker:
             await asyncio.gather(*ways, return_exceptions=True)
         return False
 
-    async def _locally(self) -> bool:
+    async def _locally(self, permit: Permit) -> bool:
+        _require(permit)
         try:
             match self._wake.how:
                 case WakeAction(siid, aiid):
@@ -105,22 +117,24 @@ class Waker:
                     value = _value(await self._call("get_properties", [item]))
                     if value is None:
                         return False
+                    _require(permit)
                     await self._call("set_properties", [{**item, "value": value}])
         except MiioError as err:
             LOGGER.debug("Camera %s was not woken on this network: %s", self._did, err)
             return False
         return True
 
-    async def _through_the_cloud(self) -> bool:
+    async def _through_the_cloud(self, permit: Permit) -> bool:
         for account in self._accounts():
+            _require(permit)
             try:
-                if await self._by(account):
+                if await self._by(account, permit):
                     return True
             except CloudError as err:
                 LOGGER.debug("Camera %s was not woken by one account: %s", self._did, err)
         return False
 
-    async def _by(self, account: XiaomiAccount) -> bool:
+    async def _by(self, account: XiaomiAccount, permit: Permit) -> bool:
         match self._wake.how:
             case WakeAction(siid, aiid):
                 await account.miot_action(self._did, siid, aiid)
@@ -130,8 +144,19 @@ class Waker:
                 value = _value(await account.miot_get(self._did, [(siid, piid)]))
                 if value is None:
                     return False
+                _require(permit)
                 await account.miot_set(self._did, {(siid, piid): value})
         return True
+
+
+def _require(permit: Permit) -> None:
+    """Go on only while pictures stay allowed; for before each step, as others have been awaited.
+
+    Raises:
+        UpstreamError: they have been switched off.
+    """
+    if not permit.valid:
+        raise UpstreamError(Trouble.BROKEN)
 
 
 def _value(items: object) -> JsonValue:

@@ -29,7 +29,13 @@ from custom_components.mi_camera.miss import (
     Timing,
     VideoFrame,
 )
-from custom_components.mi_camera.miss.cs2_packets import PacketType, push_drw, push_packet
+from custom_components.mi_camera.miss.cs2_dialer import _StreamLine
+from custom_components.mi_camera.miss.cs2_packets import (
+    PacketType,
+    push_drw,
+    push_packet,
+    push_stream_frame,
+)
 
 from .fake import H264_DELTA, H264_KEY, LENS_1, make_keys
 from .peer import UID, MiniPeer, eventually
@@ -679,3 +685,50 @@ async def test_callback_that_raises_harms_nobody_else(
         await eventually(lambda: len(frames) == 2)
         await client.close()
         assert "a caller's mistake" in caplog.text
+
+
+async def test_camera_that_pings_and_never_reads() -> None:
+    """Its pings cost next to nothing; what it is told and does not take ends the session."""
+    peer = MiniPeer(ADDRESS, offers=TCP, answers={Command.SPEAKER_START_REQ: bytes(4)})
+    pings = push_stream_frame(push_packet(PacketType.ALIVE)) * 5000
+    loop = asyncio.get_running_loop()
+    async with peer.running():
+        client = Client(peer)
+        await client.connect()
+        await client.start_speaker()
+        assert peer.stream is not None
+        peer.stream.pause_reading()
+        writes = _written(client)
+        for _ in range(100):
+            peer.stream.write(pings)
+            await asyncio.sleep(0)
+        await eventually(lambda: peer.stream is None or not peer.stream.get_write_buffer_size())
+        assert client.ends == []
+        assert sum(writes) < 100_000
+        began = loop.time()
+        with pytest.raises(MissUnreachable, match="does not read"):
+            while loop.time() < began + 5:
+                for _ in range(20):
+                    client.speak(Codec.PCM, bytes(7680), 0)
+                await asyncio.sleep(0)
+        assert [type(end) for end in client.ends] == [MissUnreachable]
+        await client.close()
+
+
+def _written(client: MissClient) -> list[int]:
+    """Return a list that gets the sizes of what the client writes to its stream."""
+    driver = client._driver
+    assert driver is not None
+    line = driver._line
+    assert isinstance(line, _StreamLine)
+    link = line._link
+    assert link is not None
+    sizes: list[int] = []
+    send = link.send
+
+    def note(data: bytes) -> None:
+        sizes.append(len(data))
+        send(data)
+
+    link.send = note  # type: ignore[method-assign]
+    return sizes

@@ -380,6 +380,18 @@ def test_ping_is_answered() -> None:
     assert wire.sent() == [PONG]
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_many_pings_at_once_get_one_answer(stream: bool) -> None:
+    wire = Wire(stream=stream)
+    for _ in range(2):
+        if stream:
+            wire.receive(push_stream_frame(PING) * 1000)
+        else:
+            wire.connection.receive_datagrams([PING] * 1000, wire.now)
+        assert wire.sent() == [PONG]
+        assert wire.sent() == []
+
+
 def test_pings_over_udp_only_when_idle() -> None:
     wire = Wire()
     sent = wire.advance(11.9)
@@ -502,11 +514,11 @@ def test_failure_drops_what_was_not_taken() -> None:
 
 def test_stream_hangs_up() -> None:
     wire = Wire(stream=True)
-    wire.connection.stream_ended()
+    wire.connection.stream_ended(MissClosed("the camera hung up"))
     assert isinstance(error_of(wire.events()), MissClosed)
     wire = Wire(stream=True)
     wire.connection.close(wire.now)
-    wire.connection.stream_ended()
+    wire.connection.stream_ended(MissClosed("the camera hung up"))
     assert wire.events() == [ConnectionClosed(None)]
 
 

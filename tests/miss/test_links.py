@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import socket
 
+from custom_components.mi_camera.miss import MissClosed, MissError, MissUnreachable
+from custom_components.mi_camera.miss.cs2_packets import PacketType, push_packet, push_stream_frame
 from custom_components.mi_camera.miss.links import DatagramLink, StreamLink
 
 from .peer import eventually
@@ -59,7 +61,7 @@ async def test_unreachable_network_is_no_exception() -> None:
 
 async def test_aborted_stream_says_nothing_more() -> None:
     received: list[bytes] = []
-    lost: list[bool] = []
+    lost: list[MissError] = []
 
     class Greeter(asyncio.Protocol):
         def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -68,7 +70,7 @@ async def test_aborted_stream_says_nothing_more() -> None:
 
     server = await asyncio.get_running_loop().create_server(Greeter, "127.0.43.3", 0)
     address = server.sockets[0].getsockname()
-    link = await StreamLink.open(address, received.append, lambda: lost.append(True))
+    link = await StreamLink.open(address, received.append, lost.append)
     await eventually(lambda: received == [b"hello"])
     link.abort()
     link.data_received(b"late")
@@ -77,3 +79,59 @@ async def test_aborted_stream_says_nothing_more() -> None:
     await asyncio.sleep(0.02)
     assert received == [b"hello"]
     assert lost == []
+
+
+async def test_end_of_a_stream_is_told_with_its_reason() -> None:
+    lost: list[MissError] = []
+    server = await asyncio.get_running_loop().create_server(Hangup, "127.0.43.3", 0)
+    await StreamLink.open(server.sockets[0].getsockname(), print, lost.append)
+    await eventually(lambda: lost)
+    server.close()
+    assert [type(error) for error in lost] == [MissClosed]
+
+
+class Hangup(asyncio.Protocol):
+    """A camera that closes at once."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Close."""
+        transport.close()
+
+
+async def test_stream_to_a_camera_that_pings_and_never_reads_ends() -> None:
+    """What it does not take is held for it up to a limit only."""
+    loop = asyncio.get_running_loop()
+    pings = push_stream_frame(push_packet(PacketType.ALIVE)) * 100
+    lost: list[MissError] = []
+    held: list[int] = []
+
+    def answer(_data: bytes) -> None:
+        link.send(bytes(16 * 1024))
+        assert link._transport is not None
+        held.append(link._transport.get_write_buffer_size())
+
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        listener.setblocking(False)
+        listener.bind(("127.0.43.3", 0))
+        listener.listen()
+        link = await StreamLink.open(listener.getsockname(), answer, lost.append)
+        peer, _ = await loop.sock_accept(listener)
+        with peer:
+            peer.setblocking(False)
+            assert link._transport is not None
+            ours = link._transport.get_extra_info("socket")
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
+            async with asyncio.timeout(5):
+                while not lost:
+                    await loop.sock_sendall(peer, pings)
+                    await asyncio.sleep(0)
+    link.abort()
+    assert [type(error) for error in lost] == [MissUnreachable]
+    assert "does not read" in str(lost[0])
+    assert max(held) <= 256 * 1024
+    sent = len(held)
+    link.send(b"late")
+    await asyncio.sleep(0.02)
+    assert len(held) == sent
+    assert len(lost) == 1

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from custom_components.mi_camera.miss import AudioFrame, Codec, MissWrongKey, VideoFrame
+from custom_components.mi_camera.miss import AudioFrame, Codec, MissWrongKey, Statistics, VideoFrame
 from custom_components.mi_camera.miss.cs2_packets import Channel, PacketType, push_packet
 from custom_components.mi_camera.miss.records import push_record
 from custom_components.mi_camera.miss.session import SessionClosed, State
+from custom_components.mi_camera.miss.streams import MediaStreams
 
 from .fake import (
     H264_BARE_KEY,
@@ -21,6 +22,7 @@ from .fake import (
     PPS,
     SPS,
     Bench,
+    FakeCamera,
     make_keys,
 )
 
@@ -267,6 +269,24 @@ def test_bad_media_records(bench: Bench, record: bytes) -> None:
     assert bench.feed(packets) == []
     assert bench.statistics.malformed == 1
     assert len(pictures(bench.feed(bench.camera.media(H264_KEY)))) == 1
+
+
+def test_payload_is_as_long_as_its_header_says() -> None:
+    """Whatever transport the records come by: that of CS2 looks at it itself."""
+    camera, statistics = FakeCamera(make_keys()), Statistics()
+    streams = MediaStreams(camera.cipher, statistics)
+    streams.want(0, 2, 0.0)
+    padded = streams.receive(camera.media_record(H264_KEY) + b"padding" * 9, 1.0)
+    assert isinstance(padded, VideoFrame)
+    assert padded.data == H264_KEY
+    assert streams.receive(camera.media_record(H264_DELTA)[:-1], 1.0) is None
+    assert statistics.malformed == 1
+    # A picture is missing now: it goes on with a key frame.
+    assert streams.receive(camera.media_record(H264_DELTA), 1.0) is None
+    assert statistics.skipped == 1
+    assert streams.receive(camera.media_record(H264_KEY), 1.0) is not None
+    assert statistics.malformed == 1
+    assert statistics.integrity_errors == 0
 
 
 def test_codecs_we_do_not_know(bench: Bench) -> None:

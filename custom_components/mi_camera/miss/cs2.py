@@ -95,6 +95,7 @@ class Cs2Connection:
         self._next_ping = now + self._ping_interval
         self._close_again = 0.0
         self._out: list[bytes] = []
+        self._pong_in_out = False
         self._events: deque[ConnectionEvent] = deque()
 
     @property
@@ -152,10 +153,9 @@ class Cs2Connection:
             self._statistics.malformed += 1
             self.fail(error)
 
-    def stream_ended(self) -> None:
-        """Take note that the TCP connection is gone."""
-        error = None if self._state is _State.CLOSING else MissClosed("the camera hung up")
-        self._end(error)
+    def stream_ended(self, error: MissError) -> None:
+        """Take note that the TCP connection is gone, and why."""
+        self._end(None if self._state is _State.CLOSING else error)
 
     def send_command(self, record: bytes, now: float) -> Transmission:
         """Send a record on the command channel, repeated until it is acknowledged.
@@ -230,6 +230,7 @@ class Cs2Connection:
         if not self._out:
             return []
         packets, self._out = self._out, []
+        self._pong_in_out = False
         if self._stream:
             return [push_stream_frame(packet) for packet in packets]
         # Over UDP a camera counts anything as a sign of life.
@@ -304,7 +305,10 @@ class Cs2Connection:
             elif channel == Channel.SPEAKER:
                 self._sound_sender.acknowledge(sequences)
         elif kind == PacketType.ALIVE:
-            self._out.append(_ALIVE_ACK)
+            # One answer does for many; who pings and never reads must not pile them up.
+            if not self._pong_in_out:
+                self._pong_in_out = True
+                self._out.append(_ALIVE_ACK)
         elif kind == PacketType.CLOSE:
             self._out.append(_CLOSE_ACK)
             closing = self._state is _State.CLOSING

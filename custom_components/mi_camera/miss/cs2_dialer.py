@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .discovery import Address, Offer
+    from .errors import MissError
     from .limits import Statistics, Timing
     from .links import Batch
     from .transport import Line, Target, Transport
@@ -63,9 +64,8 @@ class _StreamLine:
 
     def flush(self) -> None:
         """Send what the connection has to send."""
-        if self._link is not None:
-            for packet in self.connection.packets_to_send(self._clock()):
-                self._link.send(packet)
+        if self._link is not None and (packets := self.connection.packets_to_send(self._clock())):
+            self._link.send(b"".join(packets))
 
     def abort(self) -> None:
         """Close the TCP connection at once."""
@@ -76,8 +76,8 @@ class _StreamLine:
         self.connection.receive_stream(data, self._clock())
         self._on_activity()
 
-    def _ended(self) -> None:
-        self.connection.stream_ended()
+    def _ended(self, error: MissError) -> None:
+        self.connection.stream_ended(error)
         self._on_activity()
 
 

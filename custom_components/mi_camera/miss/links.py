@@ -8,11 +8,13 @@ import socket
 from typing import TYPE_CHECKING
 
 from .cs2_packets import DRW_HEADER_BYTES, MAX_DRW_DATA
+from .errors import MissClosed, MissUnreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .discovery import Address
+    from .errors import MissError
 
 # A key frame of a 4K camera comes as one burst; what the kernel drops costs a repetition.
 _RECEIVE_BUFFER = 1024 * 1024
@@ -25,6 +27,9 @@ _MAX_DATAGRAM = 2048
 # this long, in seconds, for the others saves waking up for each.
 _FULL_DATAGRAM = DRW_HEADER_BYTES + MAX_DRW_DATA
 _GATHER = 0.001
+# What we say to a camera is commands and a speaker's sound, 32 kB in a second at 16 kHz: one
+# that reads at all is never so far behind.
+_MAX_UNSENT = 256 * 1024
 
 type Batch = list[tuple[bytes, Address]]
 
@@ -109,16 +114,17 @@ class DatagramLink:
 class StreamLink(asyncio.Protocol):
     """A TCP connection to the camera."""
 
-    def __init__(self, receive: Callable[[bytes], None], lost: Callable[[], None]) -> None:
-        """Pass bytes to `receive`; call `lost` when the connection ends but by `abort`."""
+    def __init__(self, receive: Callable[[bytes], None], lost: Callable[[MissError], None]) -> None:
+        """Pass bytes to `receive`; tell `lost` why the connection ends, unless by `abort`."""
         self._receive = receive
         self._lost = lost
         self._transport: asyncio.Transport | None = None
         self._aborted = False
+        self._overfull = False
 
     @classmethod
     async def open(
-        cls, address: Address, receive: Callable[[bytes], None], lost: Callable[[], None]
+        cls, address: Address, receive: Callable[[bytes], None], lost: Callable[[MissError], None]
     ) -> StreamLink:
         """Connect.
 
@@ -130,8 +136,8 @@ class StreamLink(asyncio.Protocol):
         return link
 
     def send(self, data: bytes) -> None:
-        """Send bytes."""
-        if self._transport is not None and not self._aborted:
+        """Send bytes. A camera that does not read them ends the connection, in time."""
+        if self._transport is not None and not self._aborted and not self._overfull:
             self._transport.write(data)
 
     def abort(self) -> None:
@@ -143,6 +149,17 @@ class StreamLink(asyncio.Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Keep the transport."""
         self._transport = transport
+        transport.set_write_buffer_limits(high=_MAX_UNSENT)
+
+    def pause_writing(self) -> None:
+        """End the connection: more than the limit waits for the camera to read it.
+
+        The transport drops it all, and tells the end when the loop comes to it: whoever
+        sends just now is not called back from within.
+        """
+        self._overfull = True
+        if self._transport is not None:
+            self._transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Pass bytes on."""
@@ -153,4 +170,7 @@ class StreamLink(asyncio.Protocol):
         """Tell the end, whoever made it."""
         if not self._aborted:
             self._aborted = True
-            self._lost()
+            if self._overfull:
+                self._lost(MissUnreachable("the camera does not read"))
+            else:
+                self._lost(MissClosed("the camera hung up"))

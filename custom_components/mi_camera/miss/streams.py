@@ -129,9 +129,10 @@ class MediaStreams:
             if (codec.is_video and lens is None) or (not codec.is_video and not self.audio):
                 self._statistics.unwanted += 1
                 return None
-            payload = self._cipher.decrypt(memoryview(record)[HEADER_BYTES:])
+            payload = self._cipher.decrypt(_payload(record, header))
         except MissProtocolError:
             self._statistics.malformed += 1
+            self.lose()
             return None
         if codec.is_video and lens is not None:
             return self._picture(lens, header, codec, payload, now)
@@ -211,6 +212,14 @@ class MediaStreams:
         self._errors_in_row += 1
         if self._errors_in_row >= _MAX_INTEGRITY_ERRORS:
             raise MissWrongKey("the pictures do not decode with this session's key")
+
+
+def _payload(record: bytes, header: MediaHeader) -> memoryview:
+    """Return what the header counts; padding may follow it."""
+    end = HEADER_BYTES + header.length
+    if end > len(record):
+        raise MissProtocolError("a media record is shorter than its header says")
+    return memoryview(record)[HEADER_BYTES:end]
 
 
 def _can_start(lens: _Lens, info: AccessUnitInfo) -> bool:

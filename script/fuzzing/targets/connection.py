@@ -88,7 +88,7 @@ class Driver:
         elif kind == CLOSE and padded[0] == 0:
             self.connection.close(self.now)
         elif kind == CLOSE and self._stream:
-            self.connection.stream_ended()
+            self.connection.stream_ended(MissClosed("the camera hung up"))
         else:
             self.pass_time(padded[0] / 20)
 
