@@ -12,6 +12,7 @@ from . import (
     miio,
     packets,
     records,
+    relay,
     session,
 )
 
@@ -21,6 +22,7 @@ TARGETS = (
     *records.TARGETS,
     *commands.TARGETS,
     *media.TARGETS,
+    *relay.TARGETS,
     *connection.TARGETS,
     *session.TARGETS,
     *discovery.TARGETS,

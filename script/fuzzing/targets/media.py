@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from custom_components.mi_camera.media.opus_track import OpusTrack, opus_duration
 from custom_components.mi_camera.media.parameter_sets import parameter_sets
 from custom_components.mi_camera.miss import Codec
 from custom_components.mi_camera.miss.errors import MissProtocolError, MissWrongKey
@@ -87,7 +88,47 @@ def _nal() -> Feed:
         if info is not None:
             ensure(len(info.parameter_sets) <= 16 * 1024 + 64, "parameter sets are small")
             ensure(info.has_picture or not info.random_access, "only a picture starts a stream")
-        ensure(len(parameter_sets(codec, unit)) <= len(unit), "found in what was given")
+
+    return feed
+
+
+def _parameter_sets() -> Feed:
+    """Take inputs of a codec bit and an access unit."""
+
+    def feed(data: bytes) -> None:
+        codec = Codec.H265 if data[:1] > b"\x7f" else Codec.H264
+        unit = data[1:]
+        sets = parameter_sets(codec, unit)
+        ensure(len(sets) <= len(unit), "found in what was given")
+        ensure(
+            all(one in unit for one in sets.split(b"\0\0\1")), "each is a part of what was given"
+        )
+        ensure(parameter_sets(codec, b"\0\0\1" + sets) == sets, "all of them are found again")
+
+    return feed
+
+
+def _opus() -> Feed:
+    """Take inputs of how late a packet is, in tens of milliseconds, and the packet."""
+    track = OpusTrack(0.0)
+    now = 0.0
+
+    def feed(data: bytes) -> None:
+        nonlocal now
+        packet = data[1:]
+        duration = opus_duration(packet)
+        ensure(0 <= duration <= 63 * 0.06, "as much as a packet can say")
+        late = int.from_bytes(data[:1], signed=True)
+        now += duration
+        end = track.end
+        out = track.add(packet, now + late / 100, follows=not late)
+        ensure(bool(duration) or not out, "what is no packet adds nothing")
+        ensure(len(out) <= 501, "bounded silence")
+        for one in out:
+            ensure(one.at >= end - 0.001, "time goes forward")
+            end = one.at
+        ensure(track.end >= end - 0.001, "time goes forward")
+        bounded(track, 1024)
 
     return feed
 
@@ -129,6 +170,19 @@ def _plain_length(data: bytes) -> bytes:
     return (len(data) - HEADER_BYTES + 8).to_bytes(4, "little") + data[4:]
 
 
+_OPUS = tuple(
+    bytes((late,)) + packet
+    for late, packet in (
+        (0, b"\xfc\xff\xfe"),
+        (0, b"\xfb\x02" + bytes(40)),
+        (3, b"\x20" + bytes(20)),
+        (0, b"\x4a" + bytes(20)),
+        (100, b"\x83\x3f"),
+        (0xF0, b"\xfd" + bytes(20)),
+        (0, b""),
+    )
+)
+
 TARGETS = (
     Target(
         "media-header",
@@ -149,4 +203,10 @@ TARGETS = (
         lambda: [((b"\0" if codec is Codec.H264 else b"\xff") + data,) for codec, data in PICTURES],
         _nal,
     ),
+    Target(
+        "parameter-sets",
+        lambda: [((b"\0" if codec is Codec.H264 else b"\xff") + data,) for codec, data in PICTURES],
+        _parameter_sets,
+    ),
+    Target("opus", lambda: [_OPUS, (*_OPUS, *_OPUS)], _opus),
 )
