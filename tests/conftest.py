@@ -18,6 +18,7 @@ import pytest_socket
 # Imported before Home Assistant looks for custom integrations: the test plugin brings a
 # package of that name, which would win.
 from custom_components.mi_camera.const import DOMAIN
+from custom_components.mi_camera.gate import Gate
 
 from .home import PASSWORD, REGION, USERNAME, Home, spec
 
@@ -91,6 +92,14 @@ def _custom_integrations(request: pytest.FixtureRequest) -> None:
 def hass_config_dir(hass_tmp_config_dir: str) -> str:
     """Give each test a folder of its own, so that nothing stored outlives it."""
     return hass_tmp_config_dir
+
+
+@pytest.fixture
+def gate() -> Gate:
+    """A gate of the test's own, open."""
+    gate = Gate()
+    gate.open()
+    return gate
 
 
 @pytest.fixture

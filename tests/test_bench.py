@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from simulator.house.go2rtc import find_go2rtc
+
 from .media.pictures import GROUP, coded
-from .peers.programs import go2rtc, required
+from .peers.programs import required
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,7 +45,7 @@ def _leaves(figures: dict[str, Any], path: str = "") -> Iterator[tuple[str, floa
 
 @pytest.mark.e2e
 def test_short_run() -> None:
-    required(go2rtc(), "go2rtc")
+    required(find_go2rtc(), "go2rtc")
     run = subprocess.run(
         [*COMMAND, "--json", "--seconds", "2", "--rounds", "1", "--streams", "2"],
         cwd=ROOT,

@@ -417,13 +417,6 @@ class RecordingSpeaker:
 
 
 @pytest.fixture
-def gate() -> Gate:
-    gate = Gate()
-    gate.open()
-    return gate
-
-
-@pytest.fixture
 def speaker() -> RecordingSpeaker:
     return RecordingSpeaker()
 

@@ -16,11 +16,11 @@ import tempfile
 from typing import TYPE_CHECKING
 
 from simulator.house.errors import HouseError
+from simulator.house.go2rtc import find_go2rtc
 from simulator.house.progress import Progress
 
 from .first_frame import first_frame
 from .home import DEVICES, STREAMS, TRANSPORTS, Home
-from .processes import find_go2rtc
 from .quantile import quantile
 from .report import Figures, case_table, rounded, table
 from .rpc import rpc

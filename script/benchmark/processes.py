@@ -8,7 +8,6 @@ import json
 import os
 from pathlib import Path
 import re
-import shutil
 import signal
 import sys
 import time
@@ -164,19 +163,6 @@ class Helper:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
-
-
-def find_go2rtc() -> Path | None:
-    """Return the go2rtc binary: $MI_CAMERA_GO2RTC, PATH, or where `script/setup` put it."""
-    if chosen := os.environ.get("MI_CAMERA_GO2RTC"):
-        return Path(chosen)
-    if found := shutil.which("go2rtc"):
-        return Path(found)
-    try:
-        cache = Path((ROOT / ".cache" / "root").read_text().strip())
-    except OSError:
-        return None
-    return next(iter(sorted(cache.glob("go2rtc/*/go2rtc"))), None)
 
 
 class Go2rtc:

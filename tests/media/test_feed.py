@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import av
 import pytest
 
-from custom_components.mi_camera.gate import Gate
 from custom_components.mi_camera.media import (
     AccessUnit,
     Feed,
@@ -27,17 +26,11 @@ from .pictures import GROUP, FakeCamera, coded
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from custom_components.mi_camera.gate import Gate
     from custom_components.mi_camera.media.viewer import Viewer
 
 SOURCE = Source("1001", 0)
 LIMITS = FeedLimits(linger=0.1, stall=0.4, first_picture=1.0, max_lag=5.0, backoff=(0.05, 0.2))
-
-
-@pytest.fixture
-def gate() -> Gate:
-    gate = Gate()
-    gate.open()
-    return gate
 
 
 @pytest.fixture

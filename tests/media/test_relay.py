@@ -31,13 +31,6 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def gate() -> Gate:
-    gate = Gate()
-    gate.open()
-    return gate
-
-
-@pytest.fixture
 async def relay(gate: Gate) -> AsyncGenerator[Relay]:
     relay = Relay()
     await relay.start()

@@ -13,17 +13,17 @@ from hypothesis import given, settings, strategies as st
 import numpy as np
 import pytest
 
-from custom_components.mi_camera.gate import Gate
 from custom_components.mi_camera.media import Feed, FeedLimits, FeedState, SoundUnit, Source, Tracks
 from custom_components.mi_camera.media.sound import SoundTrack
 from custom_components.mi_camera.miss import Codec
 
 from .pictures import GROUP, FakeCamera
-from .test_feed import drain, wait_for
+from .test_feed import LIMITS, drain, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from custom_components.mi_camera.gate import Gate
     from custom_components.mi_camera.media.mux import SoundPacket
     from custom_components.mi_camera.media.viewer import Viewer
 
@@ -164,15 +164,6 @@ def test_a_piece_costs_little_enough_to_be_coded_where_it_arrives() -> None:
 
 
 # -- in a feed --------------------------------------------------------------------------------
-
-LIMITS = FeedLimits(linger=0.1, stall=0.4, first_picture=1.0, max_lag=5.0, backoff=(0.05, 0.2))
-
-
-@pytest.fixture
-def gate() -> Gate:
-    gate = Gate()
-    gate.open()
-    return gate
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from PIL import Image
 import pytest
 
-from custom_components.mi_camera.gate import Gate
 from custom_components.mi_camera.media import AccessUnit, Feed, Source, StillMaker
 from custom_components.mi_camera.media.parameter_sets import parameter_sets
 from custom_components.mi_camera.media.stills import decode_keyframe
@@ -21,6 +20,8 @@ from .test_feed import LIMITS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
+
+    from custom_components.mi_camera.gate import Gate
 
 SOURCE = Source("1001")
 
@@ -69,13 +70,6 @@ def test_parameter_sets_tell_sizes_apart(codec: Codec) -> None:
     assert parameter_sets(codec, coded(codec)[1]) == b""
     assert parameter_sets(codec, b"") == b""
     assert parameter_sets(codec, b"\0\0\1") == b""
-
-
-@pytest.fixture
-def gate() -> Gate:
-    gate = Gate()
-    gate.open()
-    return gate
 
 
 @pytest.fixture

@@ -16,10 +16,11 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 import numpy as np
 
 from simulator.camera import CameraSpec, SimCamera
+from simulator.house.go2rtc import find_go2rtc
 from simulator.keys import KeyBook
 from simulator.tag import Tag, read_frame
 
-from .programs import go2rtc, required
+from .programs import required
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -93,7 +94,7 @@ class Go2rtc:
 @asynccontextmanager
 async def running_go2rtc(tmp_path: Path, *urls: str) -> AsyncIterator[Go2rtc]:
     """Run go2rtc on loopback ports of its own; its streams are `camera`, `camera1` and so on."""
-    program = required(go2rtc(), "go2rtc")
+    program = required(find_go2rtc(), "go2rtc")
     api, rtsp = _free_port(), _free_port()
     config = tmp_path / "go2rtc.yaml"  # JSON is YAML
     config.write_text(

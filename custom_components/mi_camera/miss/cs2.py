@@ -164,11 +164,7 @@ class Cs2Connection:
             MissClosed: the connection is over.
             MissUnreachable: too many earlier packets are not acknowledged.
         """
-        if self._state is not _State.OPEN:
-            raise MissClosed("the connection is closed")
-        transmission, packets = self._command_sender.send(push_record(record), now)
-        self._out += packets
-        return transmission
+        return self._send(self._command_sender, record, now)
 
     def send_sound(self, record: bytes, now: float) -> None:
         """Send a record on the speaker's channel, repeated until it is acknowledged.
@@ -177,10 +173,14 @@ class Cs2Connection:
             MissClosed: the connection is over.
             MissUnreachable: too many earlier packets are not acknowledged.
         """
+        self._send(self._sound_sender, record, now)
+
+    def _send(self, sender: SendChannel, record: bytes, now: float) -> Transmission:
         if self._state is not _State.OPEN:
             raise MissClosed("the connection is closed")
-        _transmission, packets = self._sound_sender.send(push_record(record), now)
+        transmission, packets = sender.send(push_record(record), now)
         self._out += packets
+        return transmission
 
     @property
     def sound_backlog(self) -> int:
