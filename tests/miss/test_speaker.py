@@ -169,6 +169,8 @@ async def test_refused(offers: tuple[PacketType, ...]) -> None:
         with pytest.raises(MissClosed):
             client.speak(Codec.PCMA, SOUND, 0)
         await client.close()
+        # It may be somebody else's now.
+        assert Command.SPEAKER_STOP not in peer.commands
 
 
 async def test_not_answered_is_not_started() -> None:

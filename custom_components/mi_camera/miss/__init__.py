@@ -19,10 +19,11 @@ from .errors import (
     MissSpeakerRefused,
     MissUnanswered,
     MissUnreachable,
+    MissUnsupported,
     MissWrongKey,
 )
 from .frames import AudioFrame, Codec, VideoFrame
-from .keys import MissKeys, new_client_key
+from .keys import MissKeys, Vendor, new_client_key
 from .limits import Statistics, Timing
 from .motor import MotorDialect, MotorMove, MotorOperation, MotorPosition
 
@@ -41,6 +42,7 @@ __all__ = [
     "MissSpeakerRefused",
     "MissUnanswered",
     "MissUnreachable",
+    "MissUnsupported",
     "MissWrongKey",
     "MotorDialect",
     "MotorMove",
@@ -48,6 +50,7 @@ __all__ = [
     "MotorPosition",
     "Statistics",
     "Timing",
+    "Vendor",
     "VideoFrame",
     "new_client_key",
 ]

@@ -1,4 +1,4 @@
-"""One channel of a UDP connection: put packets in order, get packets through.
+"""The channels of a UDP connection: put packets in order, say what came, get packets through.
 
 CS2 makes a reliable stream of datagrams the simple way: the sender repeats each packet until
 it is acknowledged; nobody can ask for one. Sequence numbers are 16 bits, from 0, and wrap.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .cs2_packets import MAX_DRW_DATA, push_drw
+from .cs2_packets import MAX_ACKS_PER_PACKET, MAX_DRW_DATA, push_drw, push_drw_ack
 from .errors import MissUnreachable
 from .limits import MAX_BUFFERED, MAX_IN_FLIGHT
 from .transport import Transmission
@@ -23,6 +23,58 @@ SEQUENCES = 0x10000
 WINDOW = 0x4000
 """How far ahead of the next expected packet one may be: more than even a 4K camera sends
 until it is taken for gone. What is held of it is bounded by its bytes."""
+
+
+# After a packet that came twice, an ACK of ours is taken for lost: those that follow repeat
+# the last ones for some seconds, so that no loss of one packet holds the camera up.
+_DOUBLED_ACKS_SECONDS = 3.0
+_DOUBLED_ACKS = 32
+
+
+class Acknowledgements:
+    """What has come, of all channels, and is to be acknowledged with the next packets."""
+
+    __slots__ = ("_doubled_until", "_duplicates", "_last", "_new", "_statistics")
+
+    def __init__(self, statistics: Statistics) -> None:
+        """Have nothing to acknowledge; `statistics` is where channels count duplicates."""
+        self._statistics = statistics
+        self._duplicates = statistics.duplicates
+        self._doubled_until = 0.0
+        self._new: dict[int, list[int]] = {}
+        self._last: dict[int, list[int]] = {}
+
+    def add(self, channel: int, sequence: int, count: int = 1) -> None:
+        """Take note of packets that came: a number and those after it."""
+        new = self._new.setdefault(channel, [])
+        end = sequence + count
+        new += range(sequence, min(end, SEQUENCES))
+        new += range(end - SEQUENCES)  # in the rule: none
+
+    def packets(self, now: float) -> list[bytes]:
+        """Return the ACK packets for what came since the last call."""
+        if not self._new:
+            return []
+        self._double(now)
+        packets = [
+            push_drw_ack(channel, sequences[at : at + MAX_ACKS_PER_PACKET])
+            for channel, sequences in self._new.items()
+            for at in range(0, len(sequences), MAX_ACKS_PER_PACKET)
+        ]
+        self._new.clear()
+        return packets
+
+    def _double(self, now: float) -> None:
+        """Put the last acknowledgements before the new ones while some seem to be lost."""
+        if self._statistics.duplicates != self._duplicates:
+            self._duplicates = self._statistics.duplicates
+            self._doubled_until = now + _DOUBLED_ACKS_SECONDS
+        elif now >= self._doubled_until:
+            return
+        for channel, sequences in self._new.items():
+            before = self._last.get(channel, [])
+            self._last[channel] = sequences[-_DOUBLED_ACKS:]
+            sequences[:0] = before
 
 
 class ReceiveChannel:
@@ -130,6 +182,8 @@ class SendChannel:
         "_channel",
         "_essential",
         "_in_flight",
+        "_interval",
+        "_interval_max",
         "_limit",
         "_next_sequence",
         "_next_timer",
@@ -157,14 +211,20 @@ class SendChannel:
             statistics: where repetitions are counted.
             reliable: the transport below is, and nothing is acknowledged or repeated.
             limit: how many packets may be waiting for an acknowledgement.
-            essential: whether a camera that never acknowledged anything here must be gone.
-                Otherwise it is one that does not do so, and nothing is repeated any more.
+            essential: whether these are commands, and a camera that never acknowledged anything
+                here must be gone. Otherwise it is sound, which some cameras may not acknowledge
+                at all; then nothing is repeated any more.
         """
         self._channel = channel
         self._timing = timing
         self._statistics = statistics
         self._limit = limit
         self._essential = essential
+        if essential:
+            self._interval, self._interval_max = timing.retransmit, timing.retransmit_max
+        else:
+            self._interval = timing.retransmit_sound
+            self._interval_max = timing.retransmit_sound_max
         self._repeats = not reliable
         self._was_acknowledged = False
         self._next_sequence = 0
@@ -191,7 +251,7 @@ class SendChannel:
         if len(self._in_flight) + len(pieces) > self._limit:
             raise MissUnreachable("the camera does not acknowledge what it is sent")
         transmission = Transmission(len(pieces) if self._repeats else 0)
-        interval = self._timing.retransmit
+        interval = self._interval
         packets = []
         for piece in pieces:
             sequence = self._next_sequence
@@ -244,7 +304,7 @@ class SendChannel:
                 self._in_flight.clear()
                 packets.clear()
                 break
-            entry.interval = min(2 * entry.interval, self._timing.retransmit_max)
+            entry.interval = min(2 * entry.interval, self._interval_max)
             entry.next_send = now + entry.interval
             packets.append(entry.packet)
         self._statistics.retransmits += len(packets)

@@ -10,9 +10,8 @@ from collections import deque
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from .channels import SEQUENCES, ReceiveChannel, SendChannel
+from .channels import Acknowledgements, ReceiveChannel, SendChannel
 from .cs2_packets import (
-    MAX_ACKS_PER_PACKET,
     Channel,
     PacketType,
     StreamDeframer,
@@ -20,7 +19,6 @@ from .cs2_packets import (
     pull_drw_ack,
     pull_media_run,
     pull_packet,
-    push_drw_ack,
     push_packet,
     push_stream_frame,
 )
@@ -38,10 +36,6 @@ if TYPE_CHECKING:
 _CLOSE_REPEAT = 0.1
 # A camera that sends pictures, or repeats what is not acknowledged, is never quiet so long.
 _PAUSE = 1.0
-# After a packet that came twice, an ACK of ours is taken for lost: those that follow repeat
-# the last ones for some seconds, so that no loss of one packet holds the camera up.
-_DOUBLED_ACKS_SECONDS = 3.0
-_DOUBLED_ACKS = 32
 _ALIVE = push_packet(PacketType.ALIVE)
 _ALIVE_ACK = push_packet(PacketType.ALIVE_ACK)
 _CLOSE = push_packet(PacketType.CLOSE)
@@ -85,10 +79,7 @@ class Cs2Connection:
             limit=MAX_SOUND_IN_FLIGHT,
             essential=False,
         )
-        self._acks: dict[int, list[int]] = {}
-        self._last_acks: dict[int, list[int]] = {}
-        self._acks_doubled_until = now
-        self._duplicates = statistics.duplicates
+        self._acks = Acknowledgements(statistics)
         self._last_received = now
         self._heard_since = now
         self._answering_since = now
@@ -130,10 +121,7 @@ class Cs2Connection:
                 continue
             at += len(run)
             self._media_packets.took(len(run))
-            acks = self._acks.setdefault(Channel.MEDIA, [])
-            end = expected + len(run)
-            acks += range(expected, min(end, SEQUENCES))
-            acks += range(end - SEQUENCES)  # in the rule: none
+            self._acks.add(Channel.MEDIA, expected, len(run))
             self._receive_media_run(run, now)
 
     def _receive_media_run(self, run: list[bytes], now: float) -> None:
@@ -219,14 +207,7 @@ class Cs2Connection:
 
         Acknowledges what came since the last call, so call it once per bunch of datagrams.
         """
-        if self._acks:
-            self._double_acks(now)
-            self._out[:0] = [
-                push_drw_ack(channel, sequences[at : at + MAX_ACKS_PER_PACKET])
-                for channel, sequences in self._acks.items()
-                for at in range(0, len(sequences), MAX_ACKS_PER_PACKET)
-            ]
-            self._acks.clear()
+        self._out[:0] = self._acks.packets(now)
         if not self._out:
             return []
         packets, self._out = self._out, []
@@ -335,7 +316,7 @@ class Cs2Connection:
             # Nobody listens, yet the camera has to get rid of it.
             self._statistics.discarded += 1
             if not self._stream:
-                self._acks.setdefault(channel, []).append(sequence)
+                self._acks.add(channel, sequence)
             return
         if self._stream:
             self._deliver(channel, (data,))
@@ -343,7 +324,7 @@ class Cs2Connection:
         chunks = packets.receive(sequence, data, now)
         if chunks is None:
             return
-        self._acks.setdefault(channel, []).append(sequence)
+        self._acks.add(channel, sequence)
         if chunks:
             self._deliver(channel, chunks)
         elif packets.overfull:
@@ -383,18 +364,6 @@ class Cs2Connection:
         self._media.lose()
         self._events.append(MediaGap())
         self._deliver(Channel.MEDIA, self._media_packets.skip_gap())
-
-    def _double_acks(self, now: float) -> None:
-        """Put the last acknowledgements before the new ones while some seem to be lost."""
-        if self._statistics.duplicates != self._duplicates:
-            self._duplicates = self._statistics.duplicates
-            self._acks_doubled_until = now + _DOUBLED_ACKS_SECONDS
-        elif now >= self._acks_doubled_until:
-            return
-        for channel, sequences in self._acks.items():
-            before = self._last_acks.get(channel, [])
-            self._last_acks[channel] = sequences[-_DOUBLED_ACKS:]
-            sequences[:0] = before
 
     def _say_goodbye(self, now: float) -> None:
         self._out.append(_CLOSE)

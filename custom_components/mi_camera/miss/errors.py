@@ -38,5 +38,13 @@ class MissSpeakerRefused(MissError):
     """The camera does not take sound now: it has no speaker, or somebody else speaks."""
 
 
+class MissUnsupported(MissError):
+    """The camera uses a transport that cannot be spoken here; nothing was sent."""
+
+    def __init__(self, vendor: int) -> None:
+        """Name the transport by the cloud's number."""
+        super().__init__(f"it streams by a transport that is not supported yet (vendor {vendor})")
+
+
 class MissClosed(MissError):
     """The session is over: the camera ended it, or this side did."""

@@ -24,25 +24,31 @@ MAX_SOUND_IN_FLIGHT = 128
 class Timing:
     """Times in seconds."""
 
-    search: float = 0.25
+    search: float = 0.1
     """Between two searches. The vendor's app asks once a second; on a network that loses every
-    tenth packet, each one lost would keep a viewer waiting for that long."""
+    tenth packet, each one lost would keep a viewer waiting for that long. A camera that is there
+    has answered before the second one, one that is not gets 40 bytes a second."""
     search_wide: float = 0.25
     """How long a camera may take to answer at its own address before the search goes to the
     broadcast addresses too: these every camera of the house answers."""
     search_wide_again: float = 1.0
     """Between two searches at broadcast addresses, which wake every device around."""
-    punch: float = 0.15
-    """Between two echoes of the camera's punch."""
+    punch: float = 0.05
+    """Between two echoes of the camera's punch, until it says what it is ready for."""
     punch_patience: float = 2.5
     """How long a port that punched may take to get ready before the search begins anew."""
     offer_grace: float = 0.15
     """How long to wait for the preferred transport once another one is offered."""
     transport_trial: float = 2.0
     """How long a transport may take for the login while another one is on offer."""
-    retransmit: float = 0.2
-    """Before a packet of ours is sent again; doubles up to `retransmit_max`."""
-    retransmit_max: float = 0.8
+    retransmit: float = 0.05
+    """Before a packet of a command is sent again; doubles up to `retransmit_max`. Commands are
+    few, and somebody waits for each: for the login and the start of the pictures, after a
+    blackout too. In a good network they are acknowledged in a tenth of this."""
+    retransmit_max: float = 0.2
+    retransmit_sound: float = 0.2
+    """The same for the speaker's sound, of which there are 25 packets a second."""
+    retransmit_sound_max: float = 0.8
     undelivered: float = 5.0
     """When a packet of ours was not acknowledged for so long by a camera that is heard, it
     will never be."""

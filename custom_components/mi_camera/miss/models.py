@@ -2,7 +2,7 @@
 
 Every row says in `source` where its facts are from; none was checked by us on a device. A
 field that nobody has said anything about keeps its default, and a model that is not here gets
-`CameraModel()`: transports and qualities are then found out by trying.
+`UNKNOWN`: transports and qualities are then found out by trying.
 """
 
 from __future__ import annotations
@@ -70,6 +70,9 @@ class CameraModel:
     2 high, 3 and above as the model has it. A wrong one is answered by silence."""
     low_qualities: tuple[int, ...] = (1,)
     """Values for a small picture, best guess first."""
+    probe: bool = False
+    """Nobody has said which value gives the best picture: when the first one that gives any
+    gives a small one, the others are tried too, and the largest is taken."""
     lenses: int = 1
     interleaves: bool = False
     """Whether one session can carry the pictures of both lenses."""
@@ -94,24 +97,36 @@ _OPUS: Final = 48000
 # Sold with a pan-tilt head. The {"operation": n} form is the one every public client that
 # moves a current camera uses; on these models it is an inference, not an observation.
 _PAN_TILT: Final = CameraModel(
+    probe=True,
     motor=MotorDialect.OPERATION,
     motor_known=True,
     source="vendor's product names (pan-tilt); motor form as on its sister models",
 )
+# Owners watch these with an independent client, which asks for 2.
+_WATCHED: Final = replace(
+    _PAN_TILT, probe=False, source=f"{_CLIENT} (its owners' reports); product name (pan-tilt)"
+)
 # The motor answered on these: public notes of an independent client and of a plug-in.
-_MOVES: Final = replace(_PAN_TILT, source=f"{_CLIENT} (motor, qualities)")
-_FIXED: Final = CameraModel(motor_known=True, source="vendor's product names (fixed mount)")
+_MOVES: Final = replace(_PAN_TILT, probe=False, source=f"{_CLIENT} (motor, qualities)")
+_FIXED: Final = CameraModel(
+    probe=True, motor_known=True, source="vendor's product names (fixed mount)"
+)
+# Who rings does not wait for a better picture, and the battery does not pay for it.
 _DOORBELL: Final = replace(
     _FIXED,
+    probe=False,
     wake=Wake(WakeCall("wakeup", {"video": "1"})),
     source=f"{_CLIENT} (wake call of doorbells); doorbells have no motor",
 )
 _BATTERY: Final = replace(
     _FIXED,
+    probe=False,
     wake=Wake(WakeRewrite(12, 1), seconds=15.0, awake=47.0),
     source=f"{_THREADS} (writing the night-shot property back wakes it in about 5 s)",
 )
-_TWO_LENSES: Final = CameraModel(lenses=2, source="vendor's list of models with two channels")
+_TWO_LENSES: Final = CameraModel(
+    probe=True, lenses=2, source="vendor's list of models with two channels"
+)
 # One session carries both lenses, told apart by a header flag: seen on the CW500 only.
 _CW500: Final = replace(
     _MOVES,
@@ -132,6 +147,7 @@ _EXACT: Final[Mapping[str, CameraModel]] = {
     "chuangmi.camera.075ae1": replace(_TWO_LENSES, source=f"{_THREADS} (two lenses)"),
     "chuangmi.camera.72ac1": replace(
         _TWO_LENSES,
+        probe=False,
         qualities=(3, 2, 1, 0),
         motor=MotorDialect.OPERATION,
         motor_known=True,
@@ -148,6 +164,7 @@ _EXACT: Final[Mapping[str, CameraModel]] = {
     # At 3 it sends a picture that is zoomed or broken.
     "mxiang.camera.c500ch": replace(
         _TWO_LENSES,
+        probe=False,
         qualities=(2, 1, 0),
         source=f"vendor's list (two channels); {_THREADS} (3 is a broken picture)",
     ),
@@ -156,11 +173,13 @@ _EXACT: Final[Mapping[str, CameraModel]] = {
     "isa.camera.hlc8a": replace(_MOVES, qualities=(3, 2, 1, 0)),
     "chuangmi.camera.046c04": replace(
         _PAN_TILT,
+        probe=False,
         qualities=(3, 2, 1, 0),
         source=f"{_THREADS} (quality 3); product name (pan-tilt)",
     ),
     "chuangmi.camera.81ac1": replace(
         _PAN_TILT,
+        probe=False,
         qualities=(3, 2, 1, 0),
         source=f"{_THREADS} (3 is 4K H.265); product name (pan-tilt)",
     ),
@@ -174,14 +193,14 @@ _EXACT: Final[Mapping[str, CameraModel]] = {
     ),
     "mxiang.camera.mod11": CameraModel(qualities=(3, 2, 1, 0), source=f"{_THREADS} (quality 3)"),
     "mxiang.camera.mod13": CameraModel(
-        qualities=(2, 1, 3, 0), source=f"{_THREADS} (1 is known to work)"
+        probe=True, qualities=(2, 1, 3, 0), source=f"{_THREADS} (1 is known to work)"
     ),
     # Transports and codecs.
     "chuangmi.camera.039c01": replace(
         _PAN_TILT, transports=("tcp", "udp"), source=f"{_CLIENT} (TCP); product name (pan-tilt)"
     ),
     "chuangmi.camera.069a01": replace(
-        _PAN_TILT,
+        _WATCHED,
         transports=("tcp", "udp"),
         speaker=Codec.OPUS,
         speaker_rate=_OPUS,
@@ -193,7 +212,7 @@ _EXACT: Final[Mapping[str, CameraModel]] = {
         speaker_rate=_OPUS,
         source=f"{_THREADS} (TCP, Opus both ways)",
     ),
-    "isa.camera.hlc7": replace(_FIXED, source=f"{_CLIENT} (UDP, A-law); fixed mount"),
+    "isa.camera.hlc7": replace(_FIXED, probe=False, source=f"{_CLIENT} (UDP, A-law); fixed mount"),
     # Takes plain samples, and has no motor that its MISS side could move.
     "isa.camera.hlc6": replace(
         _FIXED, speaker=Codec.PCM, source=f"{_CLIENT} (speaker codec); fixed mount"
@@ -208,9 +227,9 @@ _EXACT: Final[Mapping[str, CameraModel]] = {
     # Motor seen to move.
     "xiaomi.camera.c01a01": _MOVES,
     # Pan-tilt by name.
-    "chuangmi.camera.021a04": _PAN_TILT,
+    "chuangmi.camera.021a04": _WATCHED,
     "chuangmi.camera.026c02": _PAN_TILT,
-    "chuangmi.camera.029a02": _PAN_TILT,
+    "chuangmi.camera.029a02": _WATCHED,
     "chuangmi.camera.036a02": _PAN_TILT,
     "chuangmi.camera.039a04": _PAN_TILT,
     "chuangmi.camera.ip026c": _PAN_TILT,
@@ -246,7 +265,7 @@ _FAMILIES: Final[tuple[tuple[str, CameraModel], ...]] = (
 )
 """Patterns for what is not in `_EXACT`, the first that matches counts."""
 
-UNKNOWN: Final = CameraModel()
+UNKNOWN: Final = CameraModel(probe=True)
 
 
 def camera_model(model: str) -> CameraModel:

@@ -184,8 +184,9 @@ class MissSession:
         Raises:
             MissSpeakerRefused: it does not take sound.
         """
+        self._speaker_asked = False
         check_speaker_reply(body)
-        self._speaker_on = True
+        self._speaker_asked = self._speaker_on = True
 
     def speak(self, codec: Codec, data: bytes, timestamp_ms: int, now: float) -> None:
         """Send a piece of sound.

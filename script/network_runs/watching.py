@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import gc
 import io
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import av
 
@@ -18,34 +18,54 @@ from custom_components.mi_camera.miss import MissKeys, new_client_key
 from custom_components.mi_camera.miss.cs2 import Cs2Connection
 from custom_components.mi_camera.miss.models import CameraModel
 from script.fuzzing.target import held
-from simulator.camera import SimCamera
+from simulator.camera import CameraSpec, SimCamera
 from simulator.keys import KeyBook
 from simulator.tag import Tag, read_frame
-from tests.home import spec
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable, Sequence
 
     from custom_components.mi_camera.media import UpstreamError
+    from simulator.camera.spec import Transport
 
-NETWORK = "127.0.56"
-MISS = "custom_components.mi_camera.miss."
+_MISS = "custom_components.mi_camera.miss."
 
 
-async def eventually(condition: Any, timeout: float) -> float:
-    """Wait until a callable is true; return how many seconds that took."""
+def camera_spec(
+    address: str, *, did: int = 5_000_000_101, gop_seconds: float, transport: Transport = "udp"
+) -> CameraSpec:
+    """Describe a camera with a small picture, 15 of them a second."""
+    return CameraSpec(
+        did=did,
+        model="isa.camera.hlc7",
+        name="Porch",
+        scene="porch",
+        address=address,
+        mac=f"02:00:00:00:{did >> 8 & 0xFF:02x}:{did & 0xFF:02x}",
+        token=bytes(16),
+        transport=transport,
+        gop_seconds=gop_seconds,
+        qualities={2: (320, 180)},
+    )
+
+
+async def eventually(condition: Callable[[], object], timeout: float) -> float:
+    """Wait until a callable is true; return how many seconds that took.
+
+    Raises:
+        TimeoutError: it did not become true.
+    """
     started = time.monotonic()
     async with asyncio.timeout(timeout):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - conditions of all kinds
             await asyncio.sleep(0.01)
     return time.monotonic() - started
 
 
 @contextlib.asynccontextmanager
-async def running(number: int, **changes: Any) -> AsyncGenerator[SimCamera]:
-    """Run a camera, number 1 to 99, at an address of this network."""
-    changes = {"address": f"{NETWORK}.{number}", "gop_seconds": 2.0} | changes
-    camera = SimCamera(spec(number, **changes), KeyBook())
+async def running(spec: CameraSpec) -> AsyncGenerator[SimCamera]:
+    """Run a camera with a key book of its own."""
+    camera = SimCamera(spec, KeyBook())
     await camera.start()
     try:
         yield camera
@@ -57,12 +77,15 @@ class Keys:
     """The source of keys: asks the camera's key book, or is out of order."""
 
     def __init__(self, camera: SimCamera) -> None:
+        """Have none yet."""
         self.camera = camera
         self.asked: list[bool] = []
+        """Whether fresh ones were wanted, for each time keys were."""
         self.outage: UpstreamError | None = None
         self._kept: MissKeys | None = None
 
     async def __call__(self, *, fresh: bool) -> MissKeys:
+        """Return keys (`KeySource`)."""
         self.asked.append(fresh)
         if self._kept is None or fresh:
             if self.outage is not None:
@@ -79,6 +102,7 @@ class Watcher:
 
     camera: SimCamera
     host: str
+    """Where the camera is looked for; a change counts from the next session on."""
     sound: bool = False
     keys: Keys = field(init=False)
     runs: list[bytearray] = field(default_factory=list)
@@ -89,6 +113,7 @@ class Watcher:
     """The most bytes the connection held at any time."""
 
     def __post_init__(self) -> None:
+        """Make a link and a feed; nothing is opened."""
         self.gate = Gate()
         self.keys = Keys(self.camera)
         source = Source(str(self.camera.spec.did))
@@ -144,7 +169,7 @@ class Watcher:
             seen.add(id(one))
             if isinstance(one, Cs2Connection):
                 found.append(one)
-            elif isinstance(one, dict) or type(one).__module__.startswith(MISS):
+            elif isinstance(one, dict) or type(one).__module__.startswith(_MISS):
                 todo += gc.get_referents(one)
         return found
 
@@ -170,10 +195,10 @@ class Watcher:
 def _decoded(data: bytes) -> list[av.VideoFrame]:
     if not data:
         return []
-    with av.open(io.BytesIO(data), format="mpegts") as container:
+    with av.open(io.BytesIO(data), mode="r", format="mpegts") as container:
         return list(container.decode(video=0))
 
 
-def share(counters: list[int]) -> float:
+def share(counters: Sequence[int]) -> float:
     """Return which share of the pictures between the first and the last is there."""
     return len(set(counters)) / (counters[-1] - counters[0] + 1)
