@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 import json
 import logging
 from pathlib import Path
@@ -19,7 +20,7 @@ from custom_components.mi_camera.cloud import CloudUnavailable, XiaomiAccount
 from custom_components.mi_camera.diagnostics import async_get_config_entry_diagnostics
 from custom_components.mi_camera.key_store import FILE_NAME, MAX_AGE, MAX_CAMERAS, KeyStore
 from custom_components.mi_camera.media import Trouble, UpstreamError
-from custom_components.mi_camera.miss import MissKeys
+from custom_components.mi_camera.miss import MissKeys, Vendor, dialers
 from simulator.cloud import Outage
 from simulator.tag import read_image
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from custom_components.mi_camera.cloud import MissVendor
     from custom_components.mi_camera.hub import MiCameraConfigEntry
+    from custom_components.mi_camera.miss.transport import Dial
 
     from .home import Home
 
@@ -37,8 +39,8 @@ KITCHEN = "camera.kitchen"
 WARNING = "Stored camera keys are damaged"
 
 
-def keys(number: int = 1) -> MissKeys:
-    return MissKeys(bytes([number]) * 32, b"p" * 32, b"d" * 32, f"signature {number}")
+def keys(number: int = 1, **changes: Any) -> MissKeys:
+    return MissKeys(bytes([number]) * 32, b"p" * 32, b"d" * 32, f"signature {number}", **changes)
 
 
 def file_of(hass: HomeAssistant) -> Path:
@@ -87,6 +89,28 @@ async def test_what_was_put_is_there_after_a_restart_and_nobody_else_can_read_it
     assert again.keys == keys()
     assert (again.account, again.source) == ("42", "stored")
     assert 0 <= again.age < 10
+
+
+async def test_the_transport_is_kept_with_the_keys(hass: HomeAssistant) -> None:
+    store = await loaded(hass)
+    store.put("1", keys(vendor=Vendor.TUTK, peer_id="UID20"), "42")
+    store.put("2", keys(vendor=77), "42")
+    await store.async_close()
+    store = await loaded(hass)
+    one, two = store.get("1"), store.get("2")
+    assert one is not None
+    assert two is not None
+    assert (one.keys.vendor, one.keys.peer_id) == (Vendor.TUTK, "UID20")
+    assert (two.keys.vendor, two.keys.peer_id) == (77, "")
+    assert "UID20" not in repr(one.keys)
+
+
+async def test_keys_stored_before_the_transport_was_are_of_cs2(hass: HomeAssistant) -> None:
+    """As 1.x wrote them: `item` has neither vendor nor peer_id."""
+    write(hass, {"1": item()})
+    kept = (await loaded(hass)).get("1")
+    assert kept is not None
+    assert (kept.keys.vendor, kept.keys.peer_id) == (Vendor.CS2, "")
 
 
 async def test_it_is_saved_soon_without_being_told(
@@ -194,6 +218,12 @@ async def test_a_damaged_file_is_ignored_with_one_warning(
         item(fetched=True),
         item(fetched=-1),
         item(fetched=10**400),
+        item(vendor="4"),
+        item(vendor=True),
+        item(vendor=None),
+        item(peer_id=7),
+        item(peer_id="é"),
+        item(peer_id="x" * 65),
         {},
         [],
         None,
@@ -270,6 +300,60 @@ async def test_video_resumes_while_the_cloud_is_away(
     await home.cloud.set_outage(None)
 
 
+async def test_kept_keys_of_a_transport_that_is_not_supported_are_not_used(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    home: Home,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """As after a step back to a version that knows fewer transports; the cloud is away."""
+    hub = entry.runtime_data
+    kitchen = next(iter(hub.cameras.values()))
+    hub.keys.put(kitchen.config.did, keys(vendor=Vendor.TUTK, peer_id="UID20"), "1")
+    await home.cloud.set_outage(Outage.UNAVAILABLE)
+    for fresh in (False, True):
+        caplog.clear()
+        with pytest.raises(UpstreamError) as caught:
+            await hub.async_miss_keys(kitchen.config, fresh=fresh)
+        assert caught.value.trouble is Trouble.NO_KEYS
+        assert ("not supported yet (vendor 1)" in caplog.text) is not fresh
+    assert "UID20" not in caplog.text
+    assert home.cameras[0].media_connections_total == 0
+    # The cloud may know better by now.
+    await home.cloud.set_outage(None)
+    caplog.clear()
+    assert (await hub.async_miss_keys(kitchen.config, fresh=False)).vendor == Vendor.CS2
+    assert "not supported" not in caplog.text
+
+
+async def test_what_the_cloud_says_of_the_transport_goes_with_the_keys(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    home: Home,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A transport is added by an entry in the table of dialers and by nothing else."""
+    dialled: list[MissKeys] = []
+
+    def added(of: MissKeys) -> Dial:
+        dialled.append(of)
+        return dialers.dial
+
+    monkeypatch.setitem(dialers.DIALERS, Vendor.TUTK, added)  # type: ignore[misc]
+    real = XiaomiAccount.miss_vendor
+
+    async def tutk(self: XiaomiAccount, did: str, client_public: bytes) -> MissVendor:
+        vendor = await real(self, did, client_public)
+        return replace(vendor, vendor=1, parameters={"p2p_id": "UID20"})
+
+    monkeypatch.setattr(XiaomiAccount, "miss_vendor", tutk)
+    assert await image_soon(hass, KITCHEN)
+    assert {(of.vendor, of.peer_id) for of in dialled} == {(Vendor.TUTK, "UID20")}
+    kept = entry.runtime_data.keys.get(str(home.cameras[0].spec.did))
+    assert kept is not None
+    assert kept.keys in dialled
+
+
 async def test_a_camera_with_new_keys_is_refused_until_the_cloud_is_back(
     hass: HomeAssistant, entry: MiCameraConfigEntry, home: Home
 ) -> None:
@@ -333,7 +417,9 @@ async def test_keys_that_come_too_late_are_not_kept(
     release.set()
     with pytest.raises(UpstreamError) as caught:
         await asking
-    assert caught.value.trouble is (Trouble.BROKEN if gone == "gate" else Trouble.NO_KEYS)
+    # A camera that is removed takes its gate with it.
+    over = gone in {"gate", "camera"}
+    assert caught.value.trouble is (Trouble.BROKEN if over else Trouble.NO_KEYS)
     did = kitchen.config.did
     assert hub.keys.get(did) is None
     await hass.config_entries.async_unload(entry.entry_id)

@@ -43,7 +43,9 @@ def test_every_row_is_sound_and_says_where_it_is_from(model: CameraModel) -> Non
         assert 3 <= model.wake.seconds <= 15
         assert model.wake.awake > model.wake.seconds
     # A row that says nothing has no place in the table.
-    assert replace(model, source="") != UNKNOWN
+    assert replace(model, source="", probe=True) != UNKNOWN
+    # Who looks into a doorbell, or pays with a battery, does not wait for a larger picture.
+    assert not (model.probe and model.wake is not None)
 
 
 @pytest.mark.parametrize("name", _EXACT)
@@ -56,7 +58,7 @@ def test_exact_names_are_names(name: str) -> None:
 
 def test_a_model_nobody_has_described_is_probed() -> None:
     model = camera_model("acme.camera.x1")
-    assert model == CameraModel()
+    assert model == CameraModel(probe=True)
     assert model.transports == ("udp", "tcp")
     assert model.qualities == (2, 3, 1, 0)
     assert model.low_qualities == (1,)
@@ -82,6 +84,16 @@ def test_a_model_nobody_has_described_is_probed() -> None:
 )
 def test_qualities_that_differ_from_the_usual(name: str, qualities: tuple[int, ...]) -> None:
     assert camera_model(name).qualities == qualities
+
+
+def test_whose_qualities_are_known_is_not_probed() -> None:
+    for name, model in _EXACT.items():
+        if model.qualities != CameraModel().qualities and name != "mxiang.camera.mod13":
+            assert not model.probe
+    for name in ("chuangmi.camera.021a04", "isa.camera.hlc7", "xiaomi.camera.c01a01"):
+        assert not camera_model(name).probe
+    for name in ("chuangmi.camera.026c02", "isa.camera.cw501d", "mxiang.camera.mod13"):
+        assert camera_model(name).probe
 
 
 def test_only_the_family_it_was_seen_on_interleaves() -> None:

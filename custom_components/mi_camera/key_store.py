@@ -21,7 +21,7 @@ from homeassistant.helpers.storage import STORAGE_DIR
 from homeassistant.util.file import WriteError, write_utf8_file_atomic
 
 from .const import DOMAIN, LOGGER
-from .miss import MissKeys
+from .miss import MissKeys, Vendor
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -69,6 +69,8 @@ class KeptKeys:
             "client_public": self.keys.client_public.hex(),
             "device_public": self.keys.device_public.hex(),
             "sign": self.keys.sign,
+            "vendor": self.keys.vendor,
+            "peer_id": self.keys.peer_id,
             "account": self.account,
             "fetched": self.fetched,
         }
@@ -91,9 +93,18 @@ class KeptKeys:
         private, public, device, sign, account = texts
         if not 0 <= fetched < MAX_TIME:
             return None
+        # Before these two were stored there were but cameras that need neither.
+        vendor, peer_id = data.get("vendor", Vendor.CS2), data.get("peer_id", "")
+        if isinstance(vendor, bool) or not isinstance(vendor, int) or not isinstance(peer_id, str):
+            return None
         try:
             keys = MissKeys(
-                bytes.fromhex(private), bytes.fromhex(public), bytes.fromhex(device), sign
+                bytes.fromhex(private),
+                bytes.fromhex(public),
+                bytes.fromhex(device),
+                sign,
+                vendor,
+                peer_id,
             )
         except ValueError:
             return None

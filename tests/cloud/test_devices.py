@@ -157,6 +157,7 @@ def test_vendor() -> None:
     vendor = parse_vendor(VENDOR)  # type: ignore[arg-type]
     assert (vendor.vendor, vendor.device_public, vendor.sign) == (4, b"\xab" * 32, "signature")
     assert vendor.parameters == {"p2p_id": "abc", "n": 1}
+    assert vendor.peer_id == "abc"
     assert "signature" not in repr(vendor)
     assert "abc" not in repr(vendor)
 
@@ -167,6 +168,7 @@ def test_vendor() -> None:
         {"vendor": None},
         {"vendor": {}},
         {"vendor": {"vendor": "4"}},
+        {"vendor": {"vendor": True}},
         {"public_key": "ab"},
         {"public_key": None},
         {"public_key": "zz" * 32},
@@ -187,3 +189,12 @@ def test_vendor_without_parameters(parameters: object) -> None:
         {**VENDOR, "vendor": {"vendor": 6, "vendor_params": parameters}}  # type: ignore[dict-item]
     )
     assert vendor.parameters == {}
+    assert vendor.peer_id == ""
+
+
+@pytest.mark.parametrize("text", ["", 7, "a b", "é", "x" * 65, "line\n"])
+def test_a_name_on_the_transport_that_cannot_be_one_is_none(text: object) -> None:
+    vendor = parse_vendor(
+        {**VENDOR, "vendor": {"vendor": 1, "vendor_params": {"p2p_id": text}}}  # type: ignore[dict-item]
+    )
+    assert vendor.peer_id == ""

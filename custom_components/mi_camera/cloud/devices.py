@@ -23,6 +23,7 @@ DID: Final = re.compile(r"[0-9A-Za-z._-]{1,64}", re.ASCII)
 _MODEL: Final = re.compile(r"[0-9a-z_-]{1,32}(\.[0-9a-z_-]{1,32}){1,3}", re.ASCII)
 _MAC: Final = re.compile(r"([0-9A-Fa-f]{2})[:-]?" * 5 + r"([0-9A-Fa-f]{2})", re.ASCII)
 _TOKEN: Final = re.compile(r"[0-9A-Fa-f]{32}", re.ASCII)
+_PEER_ID: Final = re.compile(r"[!-~]{1,64}", re.ASCII)
 _PUBLIC_KEY: Final = re.compile(r"[0-9A-Fa-f]{64}", re.ASCII)
 
 
@@ -58,6 +59,12 @@ class MissVendor:
     sign: str = field(repr=False)
     """Proves to the camera that the account may see it."""
     parameters: Mapping[str, str | int] = field(default_factory=dict, repr=False)
+
+    @property
+    def peer_id(self) -> str:
+        """The camera's name on its transport; empty where it has none, as over CS2."""
+        text = self.parameters.get("p2p_id")
+        return text if isinstance(text, str) and _PEER_ID.fullmatch(text) else ""
 
 
 def parse_devices(result: JsonValue) -> list[CloudDevice]:
@@ -95,7 +102,10 @@ def parse_vendor(result: JsonValue) -> MissVendor:
     """Session material of a `miss_get_vendor` result; raises `CloudUnavailable`."""
     answer = result if isinstance(result, dict) else {}
     details, public, sign = (answer.get(name) for name in ("vendor", "public_key", "sign"))
-    if not isinstance(details, dict) or not isinstance(vendor := details.get("vendor"), int):
+    if not isinstance(details, dict):
+        details = {}
+    vendor = details.get("vendor")
+    if isinstance(vendor, bool) or not isinstance(vendor, int):
         raise CloudUnavailable("the answer names no vendor")
     if not isinstance(public, str) or not _PUBLIC_KEY.fullmatch(public):
         raise CloudUnavailable("the camera's key is not one")

@@ -5,11 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import time
 from typing import TYPE_CHECKING
 
-from ..miss import MissBusy, MissError, MissRefused, MissWrongKey
+from ..miss import MissBusy, MissError, MissRefused, MissUnsupported, MissWrongKey
+from ..miss.dialers import dial_for
+from .audition import Audition
 from .lens_guard import LensGuard
 from .link_session import LensStream, LinkSession
+from .quality_ladder import QualityLadder
 from .upstream import Trouble, UpstreamError
 
 if TYPE_CHECKING:
@@ -19,6 +23,7 @@ if TYPE_CHECKING:
     from ..miss import Codec, MissClient
     from ..miss.models import CameraModel
     from .access_unit import AccessUnit, SoundUnit, Source
+    from .quality_ladder import Found
     from .upstream import KeySource, Quality
 
 __all__ = ["CameraLink"]
@@ -32,8 +37,8 @@ SEARCH_TIMEOUT = 2.0
 WAKE_TIMEOUT = 8.0
 CONTROL_LINGER = 10.0
 """How long a session without pictures waits for the next key press, in seconds."""
-MAX_RUNGS = 4
-"""How many qualities are tried, so that a viewer need not wait longer than it does."""
+BROKEN_PROBES = 2
+"""After so many sessions that ended while a larger picture was looked for, it is not any more."""
 
 
 class CameraLink:
@@ -68,14 +73,13 @@ class CameraLink:
             wake: wakes a camera that sleeps; called when it does not answer, or no keys can
                 be had. May raise `UpstreamError`.
 
-        `keys_are_old` tells that the camera has other keys than those kept, `transport` and
-        `qualities` (by lens and wish) what worked the last time, `codec` what its
-        microphone speaks, `separate` that its lenses are not told apart in one session.
+        `keys_are_old` tells that the camera has other keys than those kept, `transport` what
+        worked the last time, `codec` what its microphone speaks, `separate` that its lenses
+        are not told apart in one session.
         """
         self.did = did
         self.keys_are_old = False
         self.transport: str | None = None
-        self.qualities: dict[tuple[int, Quality], int] = {}
         self.codec: Codec | None = None
         self.separate = not model.interleaves
         self._host = host
@@ -87,6 +91,8 @@ class CameraLink:
         self._locks: dict[int, asyncio.Lock] = {}
         self._dialling: set[LinkSession] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._found: dict[tuple[int, Quality], Found] = {}
+        self._broken_probes = 0
         self._cuts = 0
         self._closed = False
 
@@ -94,6 +100,11 @@ class CameraLink:
     def clients(self) -> tuple[MissClient, ...]:
         """The open sessions, for diagnostics."""
         return tuple(session.client for session in self._sessions.values())
+
+    @property
+    def qualities(self) -> dict[tuple[int, Quality], int]:
+        """Which quality gave the picture that was kept the last time, by lens and wish."""
+        return {wanted: found.quality for wanted, found in self._found.items()}
 
     # -- for its users ---------------------------------------------------------------------
 
@@ -121,6 +132,7 @@ class CameraLink:
                 source,
                 wants_sound=sound,
                 guard=LensGuard() if self._model.lenses > 1 else None,
+                audition=Audition(self._ladder(session, source.lens, quality)),
                 on_unit=on_unit,
                 on_closed=on_closed,
                 leave=self._leave,
@@ -217,12 +229,18 @@ class CameraLink:
         while True:
             keys = await self._keys(fresh=fresh)
             self._check(permit, cuts)
+            try:
+                dial = dial_for(keys)
+            except MissUnsupported as err:
+                _LOGGER.warning("No video from camera %s: %s", self.did, err)
+                raise UpstreamError(Trouble.NO_KEYS) from None
             session = LinkSession(
                 self._host(),
                 keys,
                 permit,
                 fresh=fresh,
                 codec=self.codec,
+                dial=dial,
                 transports=_first(self.transport, self._model.transports),
                 broadcasts=tuple(self._broadcasts()),
                 on_end=self._ended,
@@ -257,38 +275,50 @@ class CameraLink:
             finally:
                 self._dialling.discard(session)
 
+    def _ladder(self, session: LinkSession, lens: int, wish: Quality) -> QualityLadder:
+        model = self._model
+        best = wish == "best"
+        return QualityLadder(
+            model.qualities if best else (*model.low_qualities, *reversed(model.qualities)),
+            silence=FIRST_FRAME_TIMEOUT,
+            known=self._found.get((lens, wish)),
+            # It would disturb the other lens, where they share a session.
+            probe=best
+            and model.probe
+            and self._broken_probes < BROKEN_PROBES
+            and not session.lenses.keys() - {lens},
+            low=model.low_qualities,
+        )
+
     async def _start(self, session: LinkSession, stream: LensStream, wish: Quality) -> None:
-        """Go down the quality ladder until a picture comes; remember which one did."""
-        lens = stream.source.lens
+        """Go down the quality ladder until a picture is kept; remember which one was."""
+        lens, ladder = stream.source.lens, stream.audition.ladder
         if stream.wants_sound and session.codec is None:
-            self._spawn(_ask_codec(session))
-        ladder = self._model.qualities
-        if wish == "low":
-            ladder = (*self._model.low_qualities, *reversed(ladder))
-        for quality in _first(self.qualities.get((lens, wish)), ladder)[:MAX_RUNGS]:
-            if stream.guard is not None:
-                stream.guard.restart()
+            self._spawn(session.ask_codec())
+        while (rung := ladder.next(time.monotonic())) is not None:
             try:
-                await session.client.start_video(
-                    quality=quality, lens=lens, audio=session.wants_sound
-                )
-                await _first_picture(stream)
+                await session.ask(stream, rung)
             except MissWrongKey:
                 raise
             except MissError:
+                self._broken_probes += rung.probing
                 raise UpstreamError(Trouble.UNREACHABLE) from None
             if not stream.live or not session.usable:
                 if isinstance(session.error, MissWrongKey):
                     raise session.error
+                self._broken_probes += rung.probing and session.error is not None
                 raise UpstreamError(Trouble.BROKEN)
+            if ladder.found is not None:
+                self._found[lens, wish] = ladder.found
             if stream.started.is_set():
-                self.qualities[lens, wish] = quality
                 return
-            _LOGGER.debug("No picture of lens %d at quality %d", lens, quality)
-            if stream.seen and len(session.lenses) > 1:
+            if stream.audition.judged.is_set():
+                continue
+            _LOGGER.debug("No picture of lens %d at quality %d", lens, rung.quality)
+            if stream.seen and not rung.probing and len(session.lenses) > 1:
                 self._separate(session)
                 raise UpstreamError(Trouble.BROKEN)
-        raise UpstreamError(Trouble.ASLEEP)
+        raise UpstreamError(Trouble.ASLEEP if ladder.found is None else Trouble.BROKEN)
 
     # -- ending ------------------------------------------------------------------------------
 
@@ -317,7 +347,7 @@ class CameraLink:
             session.abort()
             return None
         if session.lenses or session.users or session.linger is not None:
-            return self._spawn(_stop_lens(session, lens))
+            return self._spawn(session.stop_lens(lens))
         self._forget(session)
         return self._spawn(session.close())
 
@@ -350,35 +380,3 @@ def _fits(session: LinkSession, permit: Permit) -> bool:
 def _first[T](favourite: T | None, others: Sequence[T]) -> tuple[T, ...]:
     """Return all without doubles, the favourite first."""
     return tuple(dict.fromkeys((*(() if favourite is None else (favourite,)), *others)))
-
-
-async def _ask_codec(session: LinkSession) -> None:
-    """Learn what the microphone speaks, if the camera says it before it speaks."""
-    try:
-        codec = await session.client.audio_format()
-    except MissError:
-        return
-    session.codec = session.codec or codec
-
-
-async def _first_picture(stream: LensStream) -> None:
-    """Wait until a picture passes, or for too long."""
-    # Pictures may come that are not sure to be of this lens yet: they get another chance.
-    for _ in range(2):
-        try:
-            async with asyncio.timeout(FIRST_FRAME_TIMEOUT):
-                await stream.started.wait()
-        except TimeoutError:
-            if stream.seen:
-                continue
-        return
-
-
-async def _stop_lens(session: LinkSession, lens: int) -> None:
-    """Stop one lens's pictures while the session goes on."""
-    if lens in session.lenses:
-        return  # somebody has opened it again
-    try:
-        await session.client.stop_video(lens if session.lenses else None)
-    except MissError:
-        _LOGGER.debug("A lens could not be stopped: the session is over")

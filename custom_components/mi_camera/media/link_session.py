@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 import time
 from typing import TYPE_CHECKING
 
-from ..miss import Codec, MissClient, VideoFrame
+from ..miss import Codec, MissClient, MissError, VideoFrame
 from .access_unit import AccessUnit, SoundUnit, Tracks
 from .camera_clock import CameraClock
 
@@ -15,11 +16,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ..gate import Permit
-    from ..miss import AudioFrame, MissError, MissKeys
+    from ..miss import AudioFrame, MissKeys
+    from ..miss.transport import Dial
     from .access_unit import Source
+    from .audition import Audition
     from .lens_guard import LensGuard
+    from .quality_ladder import Try
 
 __all__ = ["LensStream", "LinkSession"]
+
+_LOGGER = logging.getLogger(__name__)
 
 # Two clocks that differ by no more than this are one: the rest is the time coding takes.
 _ONE_CLOCK = 0.5
@@ -40,6 +46,7 @@ class LinkSession:
         *,
         fresh: bool,
         codec: Codec | None,
+        dial: Dial,
         transports: Sequence[str],
         broadcasts: Sequence[str],
         on_end: Callable[[LinkSession], None],
@@ -68,6 +75,7 @@ class LinkSession:
             on_closed=self._ended,
             transports=transports,
             broadcasts=broadcasts,
+            dial=dial,
         )
         self._on_end = on_end
         self._on_mixed = on_mixed
@@ -90,6 +98,40 @@ class LinkSession:
     def mixed(self) -> None:
         """Give up: pictures of one lens have come with the label of the other."""
         self._on_mixed(self)
+
+    async def ask_codec(self) -> None:
+        """Learn what the microphone speaks, if the camera says it before it speaks."""
+        try:
+            codec = await self.client.audio_format()
+        except MissError:
+            return
+        self.codec = self.codec or codec
+
+    async def ask(self, stream: LensStream, rung: Try) -> None:
+        """Ask for a quality of a lens, and wait until its first picture is judged, or too long.
+
+        Raises:
+            MissError: the camera does not acknowledge the command, or the session is over.
+        """
+        lens = stream.source.lens
+        if rung.probing and stream.audition.judged.is_set():
+            # So the other quality is begun and not, as some firmware may, ignored.
+            await self.client.stop_video(lens if self.beside(stream) else None)
+        if stream.guard is not None:
+            stream.guard.restart()
+        stream.audition.ask()
+        await self.client.start_video(quality=rung.quality, lens=lens, audio=self.wants_sound)
+        stream.audition.asked(time.monotonic())
+        await stream.judged(rung)
+
+    async def stop_lens(self, lens: int) -> None:
+        """Stop one lens's pictures while the session goes on."""
+        if lens in self.lenses:
+            return  # somebody has opened it again
+        try:
+            await self.client.stop_video(lens if self.lenses else None)
+        except MissError:
+            _LOGGER.debug("A lens could not be stopped: the session is over")
 
     def abort(self) -> None:
         """Cut at once; its lenses are told, and nothing else comes of it any more."""
@@ -148,6 +190,7 @@ class LensStream:
         *,
         wants_sound: bool,
         guard: LensGuard | None,
+        audition: Audition,
         on_unit: Callable[[AccessUnit | SoundUnit], None],
         on_closed: Callable[[], None],
         leave: Callable[[LensStream], asyncio.Task[None] | None],
@@ -159,6 +202,7 @@ class LensStream:
             source: which lens this is.
             wants_sound: whether sound is passed on.
             guard: what to ask before a picture is believed to be of this lens.
+            audition: what to ask before one is begun with.
             on_unit: takes what comes.
             on_closed: called when the session has ended.
             leave: called when this stream is given up; returns what there is to wait for.
@@ -171,6 +215,7 @@ class LensStream:
         self.source = source
         self.wants_sound = wants_sound
         self.guard = guard
+        self.audition = audition
         self.started = asyncio.Event()
         self.seen = 0
         self.live = True
@@ -197,6 +242,18 @@ class LensStream:
         if self.guard.strays > MAX_STRAYS and other is not None:
             self.of.mixed()
 
+    async def judged(self, rung: Try) -> None:
+        """Wait until the first picture of a try has come, or for too long, or the end."""
+        # Pictures may come that are not sure to be of this lens yet: they get another chance.
+        for _ in range(2):
+            try:
+                async with asyncio.timeout(rung.seconds):
+                    await self.audition.judged.wait()
+            except TimeoutError:
+                if self.guard is not None and self.seen and not rung.probing:
+                    continue
+            return
+
     def settle(self, sequence: int, now: float) -> None:
         """Pass on the picture that waited for the other lens's of the same number."""
         if self.guard is not None:
@@ -207,6 +264,8 @@ class LensStream:
         if not self.live or not self.of.permit.valid:
             return
         if not self.started.is_set():
+            if not self.audition.takes(frame, time.monotonic()):
+                return
             if self.wants_sound:
                 opus = self.of.codec is Codec.OPUS
                 self._tracks = Tracks.SOUND_AND_OPUS if opus else Tracks.SOUND
@@ -253,6 +312,7 @@ class LensStream:
         if self.live:
             self.live = False
             self.started.set()
+            self.audition.judged.set()
             self._on_closed()
 
     def abort(self) -> None:
