@@ -233,10 +233,11 @@ def _position(position: MotorPosition | None) -> dict[str, JsonValueType]:
 
 async def _disable_all(call: ServiceCall) -> None:
     await _require_control(call, None)
-    await call.hass.data[DATA_KILL_SWITCH].async_engage(call.data.get(ATTR_REASON))
+    kill_switch = call.hass.data[DATA_KILL_SWITCH]
+    await kill_switch.async_engage(call.data.get(ATTR_REASON), call.context)
 
 
 async def _enable_all(call: ServiceCall) -> None:
     kill_switch = call.hass.data[DATA_KILL_SWITCH]
     await kill_switch.async_require_admin(call.context)
-    await kill_switch.async_release(call.data.get(ATTR_REASON))
+    await kill_switch.async_release(call.data.get(ATTR_REASON), call.context)

@@ -8,6 +8,8 @@ from . import (
     commands,
     connection,
     discovery,
+    gate,
+    kept_keys,
     media,
     miio,
     packets,
@@ -28,4 +30,6 @@ TARGETS = (
     *discovery.TARGETS,
     *miio.TARGETS,
     *cloud.TARGETS,
+    *gate.TARGETS,
+    *kept_keys.TARGETS,
 )

@@ -78,6 +78,9 @@ class _Answers:
     def __init__(self, response: Callable[[Mapping[str, str] | None], Response]) -> None:
         self._response = response
 
+    def while_allowed(self, _allowed: Callable[[], bool]) -> _Answers:
+        return self
+
     async def get(self, *_: object, **__: object) -> Response:
         return self._response(None)
 
@@ -89,18 +92,22 @@ class _Answers:
 
 def _account(response: Callable[[Mapping[str, str] | None], Response]) -> Any:
     account: Any = XiaomiAccount(cast("aiohttp.ClientSession", None), PRODUCTION, "de", _SESSION)
-    account._transport = account._login._transport = _Answers(response)
+    account._transport = _Answers(response)
     return account
 
 
 def _calls(account: Any) -> None:
     for call in (
         account.devices(),
-        account.miss_vendor("1001", bytes(32)),
-        account.miot_get("1001", [(2, 1)]),
-        account.miot_action("1001", 2, 1),
+        account.miss_vendor("1001", bytes(32), allowed=_always),
+        account.miot_get("1001", [(2, 1)], allowed=_always),
+        account.miot_action("1001", 2, 1, allowed=_always),
     ):
         _attempt(call)
+
+
+def _always() -> bool:
+    return True
 
 
 def _attempt(call: Any) -> None:
@@ -149,7 +156,7 @@ def _login() -> Feed:
 
         _attempt(_account(answer).login("user", "password"))
         account = _account(answer)
-        _attempt(account._renewed(account.session))
+        _attempt(account._renewed(account.session, account._transport))
 
     return feed
 

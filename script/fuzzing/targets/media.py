@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from custom_components.mi_camera.media.opus_track import OpusTrack, opus_duration
 from custom_components.mi_camera.media.parameter_sets import parameter_sets
+from custom_components.mi_camera.media.picture_size import MAX_SIDE, picture_size
 from custom_components.mi_camera.miss import Codec
 from custom_components.mi_camera.miss.errors import MissProtocolError, MissWrongKey
 from custom_components.mi_camera.miss.frames import VideoFrame
@@ -20,7 +21,7 @@ from custom_components.mi_camera.miss.sound import inspect_sound
 from custom_components.mi_camera.miss.streams import MediaStreams
 
 from ..target import Target, bounded, ensure
-from .wire import CIPHER, PICTURES, SECOND_LENS, SOUNDS, header, sealed
+from .wire import CIPHER, PICTURES, REAL_KEYS, SECOND_LENS, SOUNDS, header, sealed
 
 if TYPE_CHECKING:
     from ..case import Case
@@ -104,6 +105,20 @@ def _parameter_sets() -> Feed:
             all(one in unit for one in sets.split(b"\0\0\1")), "each is a part of what was given"
         )
         ensure(parameter_sets(codec, b"\0\0\1" + sets) == sets, "all of them are found again")
+
+    return feed
+
+
+def _picture_size() -> Feed:
+    """Take inputs of a codec bit and a key frame."""
+
+    def feed(data: bytes) -> None:
+        codec = Codec.H265 if data[:1] > b"\x7f" else Codec.H264
+        size = picture_size(codec, data[1:])
+        if size is not None:
+            width, height = size
+            ensure(0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE, "a possible size")
+            ensure(picture_size(codec, data[1:]) == size, "the same at every look")
 
     return feed
 
@@ -207,6 +222,14 @@ TARGETS = (
         "parameter-sets",
         lambda: [((b"\0" if codec is Codec.H264 else b"\xff") + data,) for codec, data in PICTURES],
         _parameter_sets,
+    ),
+    Target(
+        "picture-size",
+        lambda: [
+            ((b"\0" if codec is Codec.H264 else b"\xff") + data,)
+            for codec, data in (*REAL_KEYS, *PICTURES)
+        ],
+        _picture_size,
     ),
     Target("opus", lambda: [_OPUS, (*_OPUS, *_OPUS)], _opus),
 )
