@@ -10,21 +10,26 @@ import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from homeassistant.components.camera import DynamicStreamSettings
 from homeassistant.components.media_player import (
     MediaPlayerEntity,
     MediaPlayerEntityFeature,
     MediaPlayerState,
     MediaType,
 )
+from homeassistant.components.stream import HLS_PROVIDER, create_stream
+from homeassistant.components.stream.core import Segment
 from homeassistant.core import Context, HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
+from homeassistant.util.async_ import get_scheduled_timer_handles
 import pytest
 from pytest_homeassistant_custom_component.common import MockEntityPlatform, async_fire_time_changed
 
 from custom_components.mi_camera import casting
 from custom_components.mi_camera.const import DOMAIN
+from custom_components.mi_camera.live_stream import async_detach, async_end
 
 from .test_camera import poll
 
@@ -308,6 +313,28 @@ async def test_switching_off_while_a_player_loads(
     assert players[0].stops == 1
 
 
+async def test_switching_off_while_the_stream_of_a_cast_is_opened(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    players: list[Player],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The cast is not among those that are cut yet; the player is told nothing."""
+    open_hls = casting.async_open_hls
+
+    async def off_meanwhile(*args: Any) -> Any:
+        opened = await open_hls(*args)
+        await hass.services.async_call(DOMAIN, "disable_all", blocking=True)
+        return opened
+
+    monkeypatch.setattr(casting, "async_open_hls", off_meanwhile)
+    with pytest.raises(ServiceValidationError) as caught:
+        await cast(hass)
+    assert caught.value.translation_key == "pictures_off"
+    assert players[0].played == []
+    assert not entry.runtime_data.casts.sessions
+
+
 async def test_who_may_only_look_may_not_cast(
     hass: HomeAssistant,
     entry: MiCameraConfigEntry,
@@ -349,3 +376,19 @@ async def test_it_ends_when_the_picture_freezes(
     assert feed.trouble is not None
     home.cameras[0].miss.silent = False
     await cast(hass)
+
+
+async def test_a_segment_on_its_way_keeps_nothing_of_a_detached_stream(
+    hass: HomeAssistant, entry: MiCameraConfigEntry
+) -> None:
+    """The worker's thread may put its first one after the end, which would start a timer."""
+    stream = create_stream(hass, "http://127.0.0.1:1/", {}, DynamicStreamSettings())
+    output = stream.add_provider(HLS_PROVIDER)
+    segment = Segment(0, b"init", 0, dt_util.utcnow(), [output])
+    before = set(get_scheduled_timer_handles(hass.loop))
+    async_detach(stream)
+    await hass.async_add_executor_job(output.put, segment)
+    await hass.async_block_till_done()
+    started = set(get_scheduled_timer_handles(hass.loop)) - before
+    assert not [handle for handle in started if not handle.cancelled()]
+    await async_end(stream)

@@ -6,20 +6,66 @@ import logging
 from typing import TYPE_CHECKING
 
 from homeassistant.components.camera import async_get_image, async_get_stream_source
+from homeassistant.core import Context
 from homeassistant.helpers.json import json_dumps
 
 from custom_components.mi_camera.camera_config import AccountConfig
 from custom_components.mi_camera.const import SUBENTRY_ACCOUNT
 from custom_components.mi_camera.diagnostics import async_get_config_entry_diagnostics
+from custom_components.mi_camera.kill_switch import DATA_KILL_SWITCH
 
-from .conftest import set_up
+from .conftest import set_up, settle
 from .home import PASSWORD
 
 if TYPE_CHECKING:
+    from homeassistant.auth.models import User
     from homeassistant.core import HomeAssistant
     import pytest
 
+    from custom_components.mi_camera.hub import MiCameraConfigEntry
+
     from .home import Home
+
+
+async def test_diagnostics_tell_of_the_gate_but_not_who(
+    hass: HomeAssistant, entry: MiCameraConfigEntry, home: Home, hass_admin_user: User
+) -> None:
+    kill_switch = hass.data[DATA_KILL_SWITCH]
+    kitchen, porch = (str(camera.spec.did) for camera in home.cameras)
+    context = Context(user_id=hass_admin_user.id)
+    undo = kill_switch.async_count(lambda: {"viewers": 2})
+    await kill_switch.async_hide(kitchen, context=context)
+    kill_switch.async_violation(porch, "picture of another camera")
+    await kill_switch.async_engage("Guests", context)
+    undo()
+    await settle(hass)
+    hass.config_entries.async_update_entry(entry, options={**entry.options, "stall": 8})
+    diagnostics = await async_get_config_entry_diagnostics(hass, entry)
+    gate = diagnostics["gate"]
+    assert gate["open"] is False
+    assert gate["saved"] is True
+    assert gate["violations"] == 1
+    record = gate["record"]
+    assert record.pop("changed_at")
+    assert record.pop("epoch") == gate["epoch"]
+    assert record == {
+        "enabled": False,
+        "reason": "Guests",
+        "cut": {"viewers": 2, "casts": 0, "webrtc": 0, "cameras": 0},
+        "hidden": 1,
+        "quarantined": ["picture of another camera"],
+        "doubted": False,
+    }
+    assert [camera["holds"] for camera in diagnostics["cameras"]] == [["privacy"], ["quarantine"]]
+    assert diagnostics["options"] == {
+        "sleep_lenses": False,
+        "violation_limit": 3,
+        "still_max_age": 10,
+        "stall": 8,
+    }
+    text = json_dumps(diagnostics)
+    for private in (hass_admin_user.id, kitchen, porch, "Kitchen"):
+        assert private not in text
 
 
 async def test_no_secret_is_in_diagnostics_states_or_the_debug_log(
@@ -56,6 +102,7 @@ async def test_no_secret_is_in_diagnostics_states_or_the_debug_log(
         for secret in secrets:
             assert secret not in text, place
     assert diagnostics["gate"]["open"] is True
+    assert diagnostics["gate"]["record"]["enabled"] is True
     assert len(diagnostics["cameras"]) == 2
     assert set(diagnostics["relay"]) == {"bytes_sent", "last_byte_at", "connections", "refused"}
     await ready.config_entries.async_remove(entry.entry_id)

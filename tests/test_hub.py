@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import socket
+from typing import TYPE_CHECKING, Any
 
 from homeassistant.components.camera import async_get_image
+from homeassistant.components.stream import HLS_PROVIDER
 from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.entity_component import DATA_INSTANCES
 from homeassistant.setup import async_setup_component
 import pytest
+from yarl import URL
 
 from custom_components.mi_camera.const import DOMAIN
 from custom_components.mi_camera.kill_switch import DATA_KILL_SWITCH
+from custom_components.mi_camera.live_stream import async_detach, async_end
 from custom_components.mi_camera.media import Relay
 from simulator.cloud import Outage
 
@@ -26,6 +30,7 @@ if TYPE_CHECKING:
 
     from custom_components.mi_camera.camera import MiCamera
     from custom_components.mi_camera.hub import MiCameraConfigEntry
+    from custom_components.mi_camera.media.stills import Still
 
     from .home import Home
 
@@ -57,6 +62,57 @@ async def test_a_stream_begun_as_the_gate_closes_is_not_handed_out(
     assert await camera.async_create_stream() is None
     assert await camera.stream_source() is None
     assert await camera.async_camera_image() is None
+
+
+async def test_a_detached_stream_has_no_address_before_its_worker_has_ended(
+    hass: HomeAssistant, entry: MiCameraConfigEntry
+) -> None:
+    camera = entity_of(hass)
+    stream = await camera.async_create_stream()
+    assert stream is not None
+    output = stream.add_provider(HLS_PROVIDER)
+    await stream.start()
+    async with asyncio.timeout(10):
+        while output.last_segment is None:
+            await asyncio.sleep(0.02)
+    async_detach(stream)
+    assert stream.access_token is None
+    assert output.last_segment is None
+    await async_end(stream)
+
+
+async def test_a_still_that_comes_as_the_gate_closes_is_not_given(
+    hass: HomeAssistant, entry: MiCameraConfigEntry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever made it: the entity asks again itself."""
+    camera = entity_of(hass)
+    still_of = camera.lens.stills.still
+
+    async def closing_meanwhile(*args: Any) -> Still | None:
+        still = await still_of(*args)
+        assert still is not None
+        hass.data[DATA_KILL_SWITCH].gate.close()
+        return still
+
+    monkeypatch.setattr(camera.lens.stills, "still", closing_meanwhile)
+    assert await camera.async_camera_image() is None
+
+
+async def test_an_address_of_another_epoch_is_not_given_again(
+    hass: HomeAssistant, entry: MiCameraConfigEntry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even if nobody has dropped it."""
+    camera = entity_of(hass)
+    source = await camera.stream_source()
+    assert source is not None
+    monkeypatch.setattr(camera, "_drop_stream", lambda: None)
+    await hass.services.async_call(DOMAIN, "disable_all", blocking=True)
+    assert await camera.stream_source() is None
+    await hass.services.async_call(DOMAIN, "enable_all", blocking=True)
+    await settle(hass)
+    again = await camera.stream_source()
+    assert again is not None
+    assert again != source
 
 
 async def test_every_epoch_has_a_stream_and_tokens_of_its_own(
@@ -188,3 +244,23 @@ async def test_a_developer_option_that_makes_no_sense_is_refused(
 ) -> None:
     developer = {"account_url": url, "api_url": "http://127.0.0.1:1"}
     assert not await async_setup_component(hass, DOMAIN, {DOMAIN: {"developer": developer}})
+
+
+async def test_nobody_can_knock_at_the_relay_while_the_rest_is_being_stopped(
+    hass: HomeAssistant, entry: MiCameraConfigEntry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To end casts takes seconds, and go2rtc comes again at once when it has been cut."""
+    hub = entry.runtime_data
+    source = URL(await entity_of(hass).stream_source() or "")
+    found: list[bool] = []
+    stop = hub.casts.async_stop
+
+    async def stopping() -> None:
+        with socket.socket() as knocking:
+            found.append(knocking.connect_ex((source.host, source.port)) == 0)
+        await stop()
+
+    monkeypatch.setattr(hub.casts, "async_stop", stopping)
+    hass.bus.async_fire(EVENT_HOMEASSISTANT_STOP)
+    await hass.async_block_till_done(wait_background_tasks=True)
+    assert found == [False]

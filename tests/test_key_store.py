@@ -18,7 +18,9 @@ import pytest
 from custom_components.mi_camera import key_store as module
 from custom_components.mi_camera.cloud import CloudUnavailable, XiaomiAccount
 from custom_components.mi_camera.diagnostics import async_get_config_entry_diagnostics
-from custom_components.mi_camera.key_store import FILE_NAME, MAX_AGE, MAX_CAMERAS, KeyStore
+from custom_components.mi_camera.gate.camera_gate import Hold
+from custom_components.mi_camera.kept_keys import MAX_AGE, MAX_BYTES, MAX_CAMERAS, KeptKeys
+from custom_components.mi_camera.key_store import FILE_NAME, KeyStore
 from custom_components.mi_camera.media import Trouble, UpstreamError
 from custom_components.mi_camera.miss import MissKeys, Vendor, dialers
 from simulator.cloud import Outage
@@ -27,6 +29,8 @@ from simulator.tag import read_image
 from .conftest import image_soon, settle
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from homeassistant.core import HomeAssistant
 
     from custom_components.mi_camera.cloud import MissVendor
@@ -185,8 +189,9 @@ DAMAGED = {
     "deep": b"[" * 100_000,
     "text": b'{"version": 1, "data": "keys"}',
     "no data": b'{"version": 1}',
-    "huge": b" " * (module.MAX_BYTES + 1),
+    "huge": b" " * (MAX_BYTES + 1),
     "future": json.dumps({"version": 2, "data": {"1": item()}}).encode(),
+    "digits of elsewhere": json.dumps({"version": 1, "data": {"\u0663": item()}}).encode(),
 }
 
 
@@ -255,7 +260,7 @@ async def test_a_file_that_cannot_be_read(
 
 
 def test_secrets_are_not_shown() -> None:
-    kept = module.KeptKeys(keys(), "42", time.time())
+    kept = KeptKeys(keys(), "42", time.time())
     assert "signature" not in repr(kept)
     assert kept.keys.client_private.hex() not in repr(kept)
 
@@ -342,8 +347,10 @@ async def test_what_the_cloud_says_of_the_transport_goes_with_the_keys(
     monkeypatch.setitem(dialers.DIALERS, Vendor.TUTK, added)  # type: ignore[misc]
     real = XiaomiAccount.miss_vendor
 
-    async def tutk(self: XiaomiAccount, did: str, client_public: bytes) -> MissVendor:
-        vendor = await real(self, did, client_public)
+    async def tutk(
+        self: XiaomiAccount, did: str, client_public: bytes, *, allowed: Callable[[], bool]
+    ) -> MissVendor:
+        vendor = await real(self, did, client_public, allowed=allowed)
         return replace(vendor, vendor=1, parameters={"p2p_id": "UID20"})
 
     monkeypatch.setattr(XiaomiAccount, "miss_vendor", tutk)
@@ -389,8 +396,10 @@ async def test_keys_that_come_too_late_are_not_kept(
     held, release = asyncio.Event(), asyncio.Event()
     real = XiaomiAccount.miss_vendor
 
-    async def late(self: XiaomiAccount, did: str, client_public: bytes) -> MissVendor:
-        vendor = await real(self, did, client_public)
+    async def late(
+        self: XiaomiAccount, did: str, client_public: bytes, *, allowed: Callable[[], bool]
+    ) -> MissVendor:
+        vendor = await real(self, did, client_public, allowed=allowed)
         held.set()
         await release.wait()
         if gone == "next account":
@@ -424,6 +433,39 @@ async def test_keys_that_come_too_late_are_not_kept(
     assert hub.keys.get(did) is None
     await hass.config_entries.async_unload(entry.entry_id)
     assert not file_of(hass).exists() or did not in json.loads(file_of(hass).read_text())["data"]
+
+
+@pytest.mark.parametrize("off", ["all", "the camera"])
+async def test_the_cloud_is_not_asked_again_for_what_was_switched_off_meanwhile(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    home: Home,
+    monkeypatch: pytest.MonkeyPatch,
+    off: str,
+) -> None:
+    """It refuses the token: the account would sign in again by itself, and ask once more."""
+    hub = entry.runtime_data
+    kitchen = next(iter(hub.cameras.values()))
+    requests, logins = home.cloud.requests, home.cloud.logins
+    home.cloud.accounts.expire_service_tokens()
+    real = home.cloud.accounts.session
+
+    def refuse(*cookies: str) -> Any:
+        if off == "all":
+            hub.gate.close()
+        else:
+            kitchen.gate.hold(Hold.PRIVACY)
+        return real(*cookies)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(home.cloud.accounts, "session", refuse)
+        with pytest.raises(UpstreamError) as caught:
+            await hub.async_miss_keys(kitchen.config, fresh=True)
+    assert caught.value.trouble is Trouble.BROKEN
+    assert (home.cloud.requests - requests, home.cloud.logins - logins) == (1, 0)
+    hub.gate.open()
+    kitchen.gate.release(Hold.PRIVACY)
+    assert await hub.async_miss_keys(kitchen.config, fresh=True)
 
 
 async def test_keys_go_with_the_camera_the_account_and_the_hub(

@@ -220,6 +220,50 @@ async def test_switched_off_or_removed_during_the_search(
     assert [one.config.name for one in entry.runtime_data.cameras.values()] == ["Kitchen"]
 
 
+async def test_who_is_found_after_switching_off_is_not_asked(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    home: Home,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def found(*_: object) -> tuple[str, ...]:
+        await hass.services.async_call(DOMAIN, "disable_all", blocking=True)
+        return (NEW_ADDRESS,)
+
+    kitchen, moved = coordinator_of(entry), await move(home)
+    monkeypatch.setattr(relocation, "find_device", found)
+    await kitchen.relocation._look()
+    await settle(hass)
+    assert kitchen.config.host != NEW_ADDRESS
+    assert moved.rpc_count == 0
+
+
+async def test_switched_off_while_the_new_address_is_tried(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    home: Home,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kitchen = coordinator_of(entry)
+    is_ours = kitchen.relocation._is_ours
+
+    async def off_meanwhile(address: str) -> bool:
+        ours = await is_ours(address)
+        assert ours
+        await hass.services.async_call(DOMAIN, "disable_all", blocking=True)
+        return ours
+
+    async def found(*_: object) -> tuple[str, ...]:
+        return (NEW_ADDRESS,)
+
+    await move(home)
+    monkeypatch.setattr(relocation, "find_device", found)
+    monkeypatch.setattr(kitchen.relocation, "_is_ours", off_meanwhile)
+    await kitchen.relocation._look()
+    await settle(hass)
+    assert kitchen.config.host != NEW_ADDRESS
+
+
 async def test_a_search_ends_with_its_camera(
     hass: HomeAssistant, entry: MiCameraConfigEntry, home: Home
 ) -> None:

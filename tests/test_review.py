@@ -283,7 +283,7 @@ async def test_nothing_is_asked_of_a_camera_after_the_switch_in_a_poll(
     hass: HomeAssistant, entry: MiCameraConfigEntry, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     coordinator = coordinator_of(entry)
-    coordinator.firmware = None
+    coordinator.identity.forget()
     info = coordinator.device.info
     asked: list[int] = []
 

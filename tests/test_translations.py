@@ -28,6 +28,7 @@ LANGUAGES = ("de", "es", "fr", "it", "nl", "pl", "pt-BR", "ru", "zh-Hans")
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 FLOWS = {
     "MiCameraConfigFlow": ("config",),
+    "HubOptionsFlow": ("options",),
     "AccountSubentryFlow": ("config_subentries", "account"),
     "CameraSubentryFlow": ("config_subentries", "camera"),
 }
@@ -254,11 +255,12 @@ def form_errors() -> dict[str, set[str]]:
 
 def schema_fields(call: ast.Call) -> set[str]:
     """Return the field names of a form's data schema."""
-    from custom_components.mi_camera import flow_forms
+    from custom_components.mi_camera import flow_forms, options_flow
 
     for node in ast.walk(call):
         if isinstance(node, ast.Name) and node.id.endswith("_SCHEMA"):
-            return {str(key) for key in getattr(flow_forms, node.id).schema}
+            module = options_flow if hasattr(options_flow, node.id) else flow_forms
+            return {str(key) for key in getattr(module, node.id).schema}
     for name, _call in calls(call):
         if name.endswith("_schema") and hasattr(flow_forms, name):
             return {str(key) for key in getattr(flow_forms, name)({}).schema}
@@ -312,7 +314,7 @@ def read_flow(definition: ast.ClassDef) -> Flow:
 def flows() -> dict[str, Flow]:
     return {
         node.name: read_flow(node)
-        for file in ("config_flow.py", "subentry_flows.py")
+        for file in ("config_flow.py", "options_flow.py", "subentry_flows.py")
         for node in ast.walk(TREES[file])
         if isinstance(node, ast.ClassDef)
     }
@@ -329,7 +331,7 @@ def test_a_flow_finds_its_texts(name: str) -> None:
     for part in FLOWS[name]:
         texts = texts[part]
     assert flow.errors == texts.get("error", {}).keys()
-    assert flow.aborts == texts["abort"].keys()
+    assert flow.aborts == texts.get("abort", {}).keys()
     assert flow.steps.keys() | flow.menus.keys() == texts["step"].keys()
     for step, options in flow.menus.items():
         assert options == texts["step"][step]["menu_options"].keys()
@@ -365,6 +367,70 @@ def test_selectors() -> None:
     used |= {select["translation_key"] for select in of_actions}
     assert used == EN["selector"].keys()
     assert set(EN["selector"]["region"]["options"]) == set(REGIONS)
+
+
+# -- what the gate tells ------------------------------------------------------------------
+
+
+def test_every_event_of_the_gate_and_its_attributes_have_names() -> None:
+    from custom_components.mi_camera.gate_events import GateEvent, GateEventType
+    from custom_components.mi_camera.gate_news import CUT_KINDS
+
+    named = dict(EN["entity"]["event"]["gate"]["state_attributes"])
+    assert list(named.pop("event_type")["state"]) == [one.value for one in GateEventType]
+    facts = {"at", "by", "reason", "camera"}
+    assert named.keys() == facts | {f"cut_{kind}" for kind in CUT_KINDS}
+    assert {"at", "reason", "cut"} <= set(GateEvent.__slots__)
+
+
+def test_fix_flows_find_their_texts() -> None:
+    """All fix flows have one step and the same reasons to fail; their issue gives the facts."""
+    tree = TREES["repairs.py"]
+    steps = {
+        text_of(keyword(call, "step_id")) for name, call in calls(tree) if name == "async_show_form"
+    }
+    aborts = {
+        text_of(keyword(call, "reason")) for name, call in calls(tree) if name == "async_abort"
+    }
+    given: dict[str, set[str]] = {}
+    fixable: set[str] = set()
+    for name, call in calls(TREES["gate_issues.py"]):
+        if name != "async_create_issue":
+            continue
+        key = keyword(call, "translation_key")
+        assert isinstance(key, ast.Name)
+        issue = key.id.removeprefix("ISSUE_").lower()
+        dictionary = keyword(call, "translation_placeholders")
+        assert isinstance(dictionary, ast.Dict)
+        given[issue] = {str(text_of(one)) for one in dictionary.keys if one is not None}
+        if ast.unparse(keyword(call, "is_fixable") or key) == "True":
+            fixable.add(issue)
+    from custom_components.mi_camera.gate_news import CUT_KINDS
+
+    given["pictures_off"] |= set(CUT_KINDS)
+    assert {one for one, texts in EN["issues"].items() if "fix_flow" in texts} == fixable
+    for issue, facts in given.items():
+        texts = EN["issues"][issue]
+        assert {one for _key, text in flat(texts) for one in placeholders(text)} == facts
+        if issue in fixable:
+            assert texts["fix_flow"]["step"].keys() == steps
+            assert texts["fix_flow"]["abort"].keys() == aborts
+            assert not any(placeholders(text) for _key, text in flat(texts["fix_flow"]["abort"]))
+
+
+def test_system_health() -> None:
+    tree = TREES["system_health.py"]
+    told = {
+        str(text_of(node.slice))
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Subscript) and text_of(node.slice)
+    } | {
+        str(text_of(key))
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Dict)
+        for key in node.keys
+    }
+    assert told == EN["system_health"]["info"].keys()
 
 
 # -- actions ----------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from custom_components.mi_camera.coordinator import POLL_INTERVAL
 from custom_components.mi_camera.device import MiioDeviceError, MiioTimeout
 from custom_components.mi_camera.diagnostics import async_get_config_entry_diagnostics
 from custom_components.mi_camera.gate import Gate
+from custom_components.mi_camera.gate.camera_gate import Hold
 from custom_components.mi_camera.media import Trouble, UpstreamError
 from custom_components.mi_camera.miss.models import Wake, WakeAction, WakeCall, WakeRewrite
 from custom_components.mi_camera.wake import Waker
@@ -82,16 +83,16 @@ class Ways:
             raise self.cloud_error
         return [{"code": 0, "value": self.value}]
 
-    async def miot_action(self, did: str, siid: int, aiid: int) -> Any:
+    async def miot_action(self, did: str, siid: int, aiid: int, *, allowed: Any) -> Any:
         return await self._by_cloud("action", did, siid, aiid)
 
-    async def rpc(self, did: str, method: str, params: Any) -> Any:
+    async def rpc(self, did: str, method: str, params: Any, *, allowed: Any) -> Any:
         return await self._by_cloud(method, did, params)
 
-    async def miot_get(self, did: str, ids: Any) -> Any:
+    async def miot_get(self, did: str, ids: Any, *, allowed: Any) -> Any:
         return await self._by_cloud("get", did, ids)
 
-    async def miot_set(self, did: str, values: Any) -> Any:
+    async def miot_set(self, did: str, values: Any, *, allowed: Any) -> Any:
         return await self._by_cloud("set", did, values)
 
     async def awake(self) -> bool:
@@ -416,10 +417,10 @@ async def test_switching_off_between_reading_and_writing(
     async def request(host: str, token: bytes, method: str, *_: Any, **__: Any) -> Any:
         return await answer("local", method)
 
-    async def get(*_: Any) -> Any:
+    async def get(*_: Any, **__: Any) -> Any:
         return await answer("cloud", "get")
 
-    async def write(*_: Any) -> Any:
+    async def write(*_: Any, **__: Any) -> Any:
         return await answer("cloud", "set")
 
     hub = entry.runtime_data
@@ -442,3 +443,58 @@ async def test_switching_off_between_reading_and_writing(
         await coordinator._call("get_properties", [])
     assert len(asked) == 2
     assert door.battery.wakes == 0
+
+
+@pytest.mark.parametrize("model", ["midr.camera.bw300"], indirect=True)
+async def test_a_session_of_the_account_is_not_renewed_for_a_camera_hidden_meanwhile(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    home: Home,
+    door: SimCamera,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The cloud refuses the token: the account would sign in and ask again by itself."""
+    hub = entry.runtime_data
+    (coordinator,) = hub.cameras.values()
+    requests, logins = home.cloud.requests, home.cloud.logins
+    home.cloud.accounts.expire_service_tokens()
+    real = home.cloud.accounts.session
+
+    def refuse(*cookies: str) -> Any:
+        coordinator.gate.hold(Hold.PRIVACY)
+        return real(*cookies)
+
+    async def silent(*_: Any, **__: Any) -> Any:
+        raise MiioTimeout("asleep", answered_hello=False)
+
+    monkeypatch.setattr(home.cloud.accounts, "session", refuse)
+    monkeypatch.setattr(hub.miio, "request", silent)
+    with pytest.raises(UpstreamError) as caught:
+        await coordinator._wake()
+    assert caught.value.trouble is Trouble.BROKEN
+    assert (home.cloud.requests - requests, home.cloud.logins - logins) == (1, 0)
+
+
+@pytest.mark.parametrize("model", ["loock.cateye.v06"], indirect=True)
+async def test_one_that_another_answers_for_is_asked_until_it_has_proved_itself(
+    hass: HomeAssistant, entry: MiCameraConfigEntry, door: SimCamera
+) -> None:
+    """Otherwise nobody would ask it ever again, as nothing of it is shown meanwhile."""
+    (coordinator,) = entry.runtime_data.cameras.values()
+    device_id = door.miio._device_id
+    door.wake()
+    door.miio._device_id = 4242
+    assert not await coordinator._is_awake()
+    assert coordinator.identity.doubted
+    await settle(hass)
+    assert hass.states.get(DOOR).state == "unavailable"
+    door.miio._device_id = device_id
+    async_fire_time_changed(hass, dt_util.utcnow() + 2 * POLL_INTERVAL)
+    await settle(hass)
+    assert not coordinator.identity.doubted
+    assert hass.states.get(DOOR).state == "idle"
+    # And not any longer.
+    asked = door.rpc_count
+    async_fire_time_changed(hass, dt_util.utcnow() + 4 * POLL_INTERVAL)
+    await settle(hass)
+    assert door.rpc_count == asked

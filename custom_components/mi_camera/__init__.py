@@ -11,9 +11,12 @@ import probatio as vol
 
 from .cloud import PRODUCTION, CloudEndpoints
 from .const import CONF_ACCOUNT_URL, CONF_API_URL, CONF_DEVELOPER, DATA_ENDPOINTS, DOMAIN
+from .gate_issues import async_forget_issues, async_setup_issues
+from .gate_news import async_setup_news
 from .hub import Hub
 from .key_store import KeyStore
 from .kill_switch import DATA_KILL_SWITCH, KillSwitch
+from .lens_sleep import async_forget_sleepers
 from .services import async_setup_services
 
 if TYPE_CHECKING:
@@ -22,7 +25,13 @@ if TYPE_CHECKING:
 
     from .hub import MiCameraConfigEntry
 
-PLATFORMS = [Platform.BUTTON, Platform.CAMERA, Platform.MEDIA_PLAYER, Platform.SWITCH]
+PLATFORMS = [
+    Platform.BUTTON,
+    Platform.CAMERA,
+    Platform.EVENT,
+    Platform.MEDIA_PLAYER,
+    Platform.SWITCH,
+]
 
 
 def _endpoints(urls: dict[str, str]) -> CloudEndpoints:
@@ -51,7 +60,9 @@ CONFIG_SCHEMA = vol.Schema(
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Make the gate, closed, before there is anything it could let out."""
-    hass.data[DATA_KILL_SWITCH] = KillSwitch(hass)
+    kill_switch = hass.data[DATA_KILL_SWITCH] = KillSwitch(hass)
+    async_setup_news(hass, kill_switch)
+    async_setup_issues(hass, kill_switch)
     developer = config.get(DOMAIN, {}).get(CONF_DEVELOPER)
     hass.data[DATA_ENDPOINTS] = developer or PRODUCTION
     async_setup_services(hass)
@@ -98,4 +109,6 @@ async def async_remove_entry(hass: HomeAssistant, entry: MiCameraConfigEntry) ->
     """Forget that pictures were allowed, and all keys."""
     if (kill_switch := hass.data.get(DATA_KILL_SWITCH)) is not None:
         await kill_switch.async_forget()
+        async_forget_issues(hass)
     await KeyStore(hass).async_remove()
+    await async_forget_sleepers(hass)

@@ -14,6 +14,7 @@ from homeassistant.core import CoreState, callback
 from .const import DOMAIN
 from .entity import MiCameraEntity
 from .live_stream import async_detach, async_end_in_background
+from .signed_path import EntityAddress
 
 if TYPE_CHECKING:
     from homeassistant.components.camera import WebRTCSendMessage
@@ -68,7 +69,7 @@ class MiCamera(MiCameraEntity, Camera):
         self._source: tuple[Permit, str] | None = None
         self._was_shown = False
         self._tokens: deque[str] = deque(maxlen=MAX_TOKENS)
-        self._webrtc: dict[str, WebRTCSendMessage] = {}
+        self._address = EntityAddress(lens.coordinator.hub.signatures)
         # On the instance: Home Assistant takes a class that overrides this for a camera that
         # speaks WebRTC itself, and leaves go2rtc and HLS out.
         self.async_handle_async_webrtc_offer = self._async_webrtc_offer  # type: ignore[method-assign]
@@ -77,14 +78,33 @@ class MiCamera(MiCameraEntity, Camera):
     async def async_added_to_hass(self) -> None:
         """Follow the camera and the gate."""
         await super().async_added_to_hass()
-        self.async_on_remove(self.hub.gate.on_close(self._cut))
+        self.async_on_remove(self.coordinator.gate.on_close(self._cut))
         self.async_on_remove(self.lens.async_on_stall(self._drop_stream))
+        # Before 2026.11 an entity whose id is changed is taken out and put in again.
+        self._address.moved(first=self.hass.state is CoreState.not_running)
+        self._rotate_tokens()
 
     @override
     async def async_will_remove_from_hass(self) -> None:
         """Take all addresses along when going away."""
-        self._drop_stream()
+        self._leave_address()
         await super().async_will_remove_from_hass()
+
+    @callback
+    @override
+    def async_entity_id_changed(self, old_entity_id: str) -> None:
+        """Make what was given out under the old entity id dead: it may be another's now."""
+        super().async_entity_id_changed(old_entity_id)
+        self._leave_address()
+        self.async_write_ha_state()
+        self._refresh_providers()
+
+    @callback
+    def _leave_address(self) -> None:
+        self._address.moved()
+        self._drop_stream()
+        self._rotate_tokens()
+        self.hub.casts.cut_lenses((self.lens,))
 
     # -- state ----------------------------------------------------------------------------
 
@@ -163,7 +183,7 @@ class MiCamera(MiCameraEntity, Camera):
         if permit is None:
             return None
         if self._source is None or self._source[0] != permit:
-            self._source = (permit, self.hub.relay.grant(self.lens.feed, permit))
+            self._source = (permit, self.hub.relay.grant(self.lens.feed, permit, self.lens.source))
         return self._source[1]
 
     @override
@@ -206,11 +226,13 @@ class MiCamera(MiCameraEntity, Camera):
         A dashboard asks for stills all day. A camera that sleeps to save its battery is not
         woken for them: it gives some while somebody watches its stream.
         """
+        if not self._address.admits(self.entity_id):
+            return None
         permit = self.lens.permit()
         if permit is None or (self.coordinator.model.wake is not None and not self.lens.live):
             return None
         still = await self.lens.stills.still(permit, width, height)
-        if still is None or not permit.valid:
+        if still is None or not permit.valid or not self._address.admits(self.entity_id):
             return None
         return still.jpeg
 
@@ -218,14 +240,14 @@ class MiCamera(MiCameraEntity, Camera):
         self, offer_sdp: str, session_id: str, send_message: WebRTCSendMessage
     ) -> None:
         """Let go2rtc answer, and remember whom to tell of the end."""
-        self._webrtc[session_id] = send_message
+        self.lens.webrtc[session_id] = send_message
         await Camera.async_handle_async_webrtc_offer(self, offer_sdp, session_id, send_message)
 
     @callback
     @override
     def close_webrtc_session(self, session_id: str) -> None:
         """Forget a viewer that has gone."""
-        self._webrtc.pop(session_id, None)
+        self.lens.webrtc.pop(session_id, None)
         super().close_webrtc_session(session_id)
 
     # -- ending ---------------------------------------------------------------------------------
@@ -236,9 +258,9 @@ class MiCamera(MiCameraEntity, Camera):
         if self._source is not None:
             self.hub.relay.revoke(self._source[1])
             self._source = None
-        while self._webrtc:
+        while self.lens.webrtc:
             # Without a word a browser shows the last picture for as long as it likes.
-            session_id, send_message = self._webrtc.popitem()
+            session_id, send_message = self.lens.webrtc.popitem()
             send_message(WebRTCError("stream_ended", "There is no live picture any more"))
             super().close_webrtc_session(session_id)
         while self._tokens:
@@ -252,12 +274,16 @@ class MiCamera(MiCameraEntity, Camera):
     def _cut(self) -> None:
         """Follow the gate as it closes: synchronous, and complete when it returns."""
         self._drop_stream()
-        # Two tokens are valid at a time, so two new ones make every old one dead.
-        self.async_update_token()
-        self.async_update_token()
+        self._rotate_tokens()
         self._was_shown = False
         self.async_write_ha_state()
         self._refresh_providers()
+
+    @callback
+    def _rotate_tokens(self) -> None:
+        # Two tokens are valid at a time, so two new ones make every old one dead.
+        self.async_update_token()
+        self.async_update_token()
 
     @property
     @override

@@ -31,6 +31,7 @@ from homeassistant.helpers.network import NoURLAvailableError, get_url
 from .cast_session import CastSession, EndReason, player_name, plays, shows
 from .const import DOMAIN, LOGGER
 from .exceptions import MiCameraError, MiCameraInputError
+from .gate_events import GateEvent, GateEventType
 from .live_stream import async_detach, async_end_in_background, async_open_hls
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ class CastSessions:
         self._sessions: dict[str, CastSession] = {}
         self._dead: deque[str] = deque(maxlen=DEAD_TOKENS)
         self._stopping: set[str] = set()
+        self._not_stopped: set[str] = set()
         self._unlisten: Callable[[], None] | None = None
 
     @property
@@ -118,12 +120,9 @@ class CastSessions:
         if permit is not None:
             return permit
         coordinator = lens.coordinator
-        name = coordinator.config.name
-        if not self._hub.gate.is_open:
-            raise MiCameraInputError("pictures_off")
-        if not coordinator.reachable:
-            raise MiCameraError("camera_no_answer", camera=name)
-        raise MiCameraInputError("camera_asleep", camera=name)
+        if coordinator.control_permit() is None:
+            raise coordinator.refusal()
+        raise MiCameraInputError("camera_asleep", camera=coordinator.config.name)
 
     def _check_player(self, player: str) -> State:
         state = self._hass.states.get(player)
@@ -143,7 +142,7 @@ class CastSessions:
         context: Context,
     ) -> CastSession:
         permit = self._check_lens(lens)
-        source = self._hub.relay.grant(lens.feed, permit)
+        source = self._hub.relay.grant(lens.feed, permit, lens.source)
         stream, path = await async_open_hls(
             self._hass, source, f"cast of {camera}", lambda: self._stream_changed(source)
         )
@@ -155,14 +154,14 @@ class CastSessions:
         for other in replaced:
             await self.async_end(other, EndReason.REPLACED, stop_player=False)
         try:
-            _require(permit)
+            _require(permit, lens)
             async with asyncio.timeout(PLAYING_TIMEOUT):
                 await self._async_play(session, base + path, context)
             self._watch(session, duration)
         except (HomeAssistantError, TimeoutError) as err:
             await self.async_end(session, EndReason.FAILED)
             if not permit.valid:
-                raise MiCameraInputError("pictures_off") from err
+                raise lens.coordinator.refusal() from err
             state = self._hass.states.get(player)
             raise MiCameraError(
                 "cast_not_playing", player=player_name(state) if state else player
@@ -303,6 +302,18 @@ class CastSessions:
             self._cut_session(session)
 
     @callback
+    def cut_lenses(self, lenses: Collection[Lens]) -> None:
+        """Make the addresses of these lenses' sessions dead, synchronously; players stop after."""
+        sessions = [one for one in self._sessions.values() if one.lens in lenses]
+        for session in sessions:
+            self._cut_session(session)
+        # When all pictures are switched off the kill switch sees to the players itself.
+        if sessions and self._hub.gate.is_open:
+            self._hub.entry.async_create_background_task(
+                self._hass, self.async_clean_up(), f"{DOMAIN} stop of players"
+            )
+
+    @callback
     def remember_dead(self, token: str | None) -> None:
         """Note that whoever still shows this token must be stopped."""
         if token:
@@ -365,12 +376,23 @@ class CastSessions:
                 await self._hass.services.async_call(
                     MEDIA_PLAYER_DOMAIN, service, {ATTR_ENTITY_ID: player}, blocking=True
                 )
+            self._not_stopped.discard(player)
         except (HomeAssistantError, TimeoutError) as err:
             LOGGER.warning("%s could not be stopped: %s", player, err)
+            self._report_not_stopped(player)
         finally:
             self._stopping.discard(player)
 
+    @callback
+    def _report_not_stopped(self, player: str) -> None:
+        """Tell of a player that does not listen, once until it does."""
+        if player not in self._not_stopped:
+            self._not_stopped.add(player)
+            self._hub.kill_switch.report(
+                GateEvent.now(GateEventType.CAST_NOT_STOPPED, reason=player)
+            )
 
-def _require(permit: Permit) -> None:
+
+def _require(permit: Permit, lens: Lens) -> None:
     if not permit.valid:
-        raise MiCameraInputError("pictures_off")
+        raise lens.coordinator.refusal()

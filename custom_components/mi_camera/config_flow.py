@@ -10,6 +10,7 @@ from homeassistant.config_entries import (
     ConfigFlowResult,
     ConfigSubentryData,
     ConfigSubentryFlow,
+    OptionsFlow,
 )
 from homeassistant.const import (
     CONF_HOST,
@@ -37,6 +38,7 @@ from .flow_forms import (
 )
 from .gate_record import GateRecordError
 from .kill_switch import DATA_KILL_SWITCH, KillSwitch
+from .options_flow import HubOptionsFlow
 from .sign_in import FormError, async_probe_camera, async_sign_in
 from .subentry_flows import AccountSubentryFlow, CameraSubentryFlow
 
@@ -68,6 +70,13 @@ class MiCameraConfigFlow(ConfigFlow, domain=DOMAIN):
     ) -> dict[str, type[ConfigSubentryFlow]]:
         """Accounts and cameras can be added later."""
         return {SUBENTRY_ACCOUNT: AccountSubentryFlow, SUBENTRY_CAMERA: CameraSubentryFlow}
+
+    @staticmethod
+    @callback
+    @override
+    def async_get_options_flow(config_entry: ConfigEntry) -> OptionsFlow:
+        """Let the hub's options be changed."""
+        return HubOptionsFlow()
 
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """There is one hub; ask how to begin."""

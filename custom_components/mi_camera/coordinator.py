@@ -8,11 +8,14 @@ import time
 from typing import TYPE_CHECKING, override
 
 from homeassistant.core import callback
+from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
 from .const import DOMAIN, LOGGER
 from .device import CameraDevice, CameraStatus, MiioError, MiioTimeout, MiioWrongDevice
-from .exceptions import MiCameraInputError, session_error, translated
+from .exceptions import MiCameraError, MiCameraInputError, session_error, translated
+from .gate.camera_gate import Hold
+from .identity import Identity, is_same_did
 from .lens import Lens
 from .media import CameraLink, Trouble, UpstreamError
 from .miss.models import camera_model
@@ -21,6 +24,9 @@ from .relocation import Relocation
 from .wake import Waker
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+
     from homeassistant.core import HomeAssistant
 
     from .camera_config import CameraConfig
@@ -36,10 +42,13 @@ HELLO_TIMEOUT = 1.0
 
 
 class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
-    """Polls one camera while the gate is open, and owns its link, lenses and motor.
+    """Polls one camera while it may be asked, and owns its gate, link, lenses and motor.
 
     A camera that sleeps to save its battery is not polled: it is asked while it shows
     something anyway, and passes for there and awake as long as nobody knows better.
+
+    `gate` is this camera's own, below the gate of all. Everything of the camera asks it;
+    its closing ends everything of this camera, and nothing of another.
     """
 
     def __init__(
@@ -57,6 +66,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
         self.hub = hub
         self.subentry_id = subentry_id
         self.config = config
+        self.gate = hub.kill_switch.camera_gate(config.did)
         self.model = camera_model(config.model)
         self.firmware: str | None = None
         self.device = self._make_device()
@@ -73,9 +83,11 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
         self.lenses = [Lens(self, number) for number in range(self.model.lenses)]
         self.motor = Motor(self)
         self.relocation = Relocation(self)
+        self.identity = Identity(self)
         self._stopped = False
-        self._was_live = False
+        self._stop_asking: Callable[[], None] | None = None
         self.last_update_success = False
+        self._unlisten = self.gate.on_close(self._gate_closed)
 
     @property
     def feed(self) -> Feed:
@@ -101,9 +113,31 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
     @callback
     def async_start(self) -> None:
         """Ask the camera in the background, so that an absent one delays nobody."""
-        if self.hub.gate.is_open and self.model.wake is None:
+        if self.may_ask and self.model.wake is None:
             self.update_interval = POLL_INTERVAL
             self._refresh_soon()
+        self._follow_battery()
+
+    @callback
+    def _follow_battery(self) -> None:
+        """Ask a camera that is not polled while it is awake anyway, or has to prove itself."""
+        wanted = (
+            self.model.wake is not None
+            and self.may_ask
+            and (self.identity.doubted or any(lens.live for lens in self.lenses))
+        )
+        if wanted and self._stop_asking is None:
+            self._stop_asking = async_track_time_interval(
+                self.hass, self._ask_again, POLL_INTERVAL, cancel_on_shutdown=True
+            )
+            self._refresh_soon()
+        elif not wanted and self._stop_asking is not None:
+            self._stop_asking()
+            self._stop_asking = None
+
+    @callback
+    def _ask_again(self, _now: datetime) -> None:
+        self._refresh_soon()
 
     @callback
     def _refresh_soon(self) -> None:
@@ -114,8 +148,11 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
     async def async_stop(self) -> None:
         """Stop polling and end the feeds; nothing of this camera is shown any more."""
         self._stopped = True
+        self._unlisten()
         await self.async_shutdown()
+        self.hub.relay.cut_camera(self.config.did)
         self.cut()
+        self._follow_battery()
         await self.relocation.async_stop()
         for lens in self.lenses:
             await lens.async_close()
@@ -126,7 +163,17 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
         self.cut()
         self.config = config
         self.device = self._make_device()
+        self.identity.forget()
         self.async_start()
+
+    @callback
+    def _gate_closed(self) -> None:
+        """Follow the camera's gate as it closes: synchronous, and complete when it returns."""
+        self.hub.relay.cut_camera(self.config.did)
+        self.hub.casts.cut_lenses(self.lenses)
+        self.cut()
+        self._follow_battery()
+        self.async_update_listeners()
 
     @callback
     def cut(self) -> None:
@@ -139,7 +186,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
 
     @callback
     def async_gate_changed(self) -> None:
-        """Follow the gate: nothing is asked of a camera while it is closed."""
+        """Follow the gates: nothing is asked of a camera while they are closed."""
         self.update_interval = None
         self.async_start()
         self.async_update_listeners()
@@ -147,35 +194,43 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
     @callback
     def async_feed_changed(self) -> None:
         """Follow what the feeds meet."""
+        self._follow_battery()
         live = any(lens.live for lens in self.lenses)
-        if live and not self._was_live and self.model.wake is not None:
-            # It is awake anyway: the one time to ask how it is.
-            self._refresh_soon()
-        self._was_live = live
         if not live and any(lens.trouble is Trouble.UNREACHABLE for lens in self.lenses):
             self.relocation.async_look()
         self.async_update_listeners()
 
     # -- state -----------------------------------------------------------------------------
 
+    @property
+    def may_ask(self) -> bool:
+        """Whether the camera may be asked anything, be it only who it is.
+
+        A camera that another answers for is asked, since nothing else lets it prove itself.
+        """
+        return not self._stopped and self.hub.gate.is_open and self.gate.holds <= {Hold.IDENTITY}
+
     @override
     async def _async_update_data(self) -> CameraStatus:
-        if not self.hub.gate.is_open:
-            if self.data is None:
-                raise UpdateFailed(translation_domain=DOMAIN, translation_key="pictures_off")
-            return self.data
+        device = self.device
         try:
-            if self.firmware is None:
-                info = await self.device.info()
+            if self.may_ask and self.identity.due:
+                info = await self.identity.async_prove()
+                if info is None:
+                    raise UpdateFailed(
+                        translation_domain=DOMAIN,
+                        translation_key="camera_no_answer",
+                        translation_placeholders={"camera": self.config.name},
+                    )
                 self.firmware = info.firmware
-                if not self.hub.gate.is_open:
+            if not self.may_ask:
+                if self.data is None:
                     raise UpdateFailed(translation_domain=DOMAIN, translation_key="pictures_off")
-            status = await self.device.status()
+                return self.data
+            status = await device.status()
         except MiioError as err:
-            if isinstance(err, MiioWrongDevice | MiioTimeout):
-                # It may be another camera, or the same one restarted: look again.
-                self.firmware = None
-                self.relocation.async_missed(err)
+            if device is self.device:
+                self.async_met(err)
             error = translated(err, self.config.name)
             raise UpdateFailed(
                 translation_domain=DOMAIN,
@@ -185,6 +240,22 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
         self.relocation.async_found()
         return status
 
+    @callback
+    def async_identity_proved(self) -> None:
+        """Follow the end of a doubt, which has opened the gate."""
+        self._follow_battery()
+        self.async_update_listeners()
+
+    @callback
+    def async_met(self, error: MiioError) -> None:
+        """Take note of how asking the camera has failed."""
+        if isinstance(error, MiioWrongDevice):
+            self.identity.async_doubt(error)
+        if isinstance(error, MiioWrongDevice | MiioTimeout):
+            # It may be another camera, or the same one restarted: look again.
+            self.identity.forget()
+            self.relocation.async_missed(error)
+
     @property
     def reachable(self) -> bool:
         """Whether the camera may be shown, and answered the last time or is showing now.
@@ -192,7 +263,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
         A lost answer on a busy network does not make a camera go whose pictures, which
         only it can encrypt, are coming in. One that sleeps to save its battery is there.
         """
-        return self.hub.gate.is_open and (
+        return self.gate.is_open and (
             self.last_update_success
             or self.model.wake is not None
             or any(lens.live for lens in self.lenses)
@@ -205,35 +276,53 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
             MiCameraError, MiCameraInputError: the camera did not do it, or nothing is sent
                 to cameras as pictures are off.
         """
-        permit = self.hub.gate.permit()
+        permit = self.gate.permit()
         if permit is None:
-            raise MiCameraInputError("pictures_off")
+            raise self.refusal()
         try:
             if self._waker is not None:
                 await self._wake()
                 if not permit.valid:
-                    raise MiCameraInputError("pictures_off")
+                    raise self.refusal()
             await self.device.set_power(on)
         except MiioError as err:
+            if isinstance(err, MiioWrongDevice):
+                self.async_met(err)
             raise translated(err, self.config.name) from err
         except UpstreamError as err:
             if not permit.valid:
-                raise MiCameraInputError("pictures_off") from None
+                raise self.refusal() from None
             raise session_error(err, self.config.name) from err
         if not on:
             self.cut()
         await self.async_refresh()
 
     def permit(self) -> Permit | None:
-        """Leave to show pictures now: gate open, camera there and awake."""
+        """Leave to show pictures now: gates open, camera there and awake."""
         if self._stopped or not self.reachable:
             return None
         awake = self.data.power if self.data else self.model.wake is not None
-        return self.hub.gate.permit() if awake else None
+        return self.gate.permit() if awake else None
 
     def control_permit(self) -> Permit | None:
-        """Leave to talk to the camera now: gate open and camera there; its lens may sleep."""
-        return None if self._stopped or not self.reachable else self.hub.gate.permit()
+        """Leave to talk to the camera now: gates open and camera there; its lens may sleep."""
+        return None if self._stopped or not self.reachable else self.gate.permit()
+
+    def refusal(self) -> MiCameraError | MiCameraInputError:
+        """Return what to raise when there is no permit, or it is not valid any more."""
+        name = self.config.name
+        if not self.hub.gate.is_open:
+            return MiCameraInputError("pictures_off")
+        if Hold.QUARANTINE in self.gate.holds:
+            return MiCameraInputError("camera_quarantined", camera=name)
+        if Hold.PRIVACY in self.gate.holds:
+            return MiCameraInputError("camera_hidden", camera=name)
+        if self.identity.doubted:
+            return MiCameraError("camera_other_device", camera=name)
+        if not self.reachable:
+            return MiCameraError("camera_no_answer", camera=name)
+        # It was closed for a moment, and all that was in progress has ended with it.
+        return MiCameraInputError("pictures_off")
 
     # -- for the link ------------------------------------------------------------------------
 
@@ -246,7 +335,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
             call=self._call,
             accounts=lambda: self.hub.accounts_of(self.config),
             awake=self._is_awake,
-            permit=self.hub.gate.permit,
+            permit=self.gate.permit,
         )
 
     async def _wake(self) -> None:
@@ -255,19 +344,29 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
         self._woken = time.monotonic()
 
     async def _call(self, method: str, params: JsonValue) -> JsonValue:
-        if not self.hub.gate.is_open:
+        if not self.gate.is_open:
             raise UpstreamError(Trouble.BROKEN)
-        token = bytes.fromhex(self.config.token)
-        return await self.hub.miio.request(self.config.host, token, method, params, attempts=1)
+        token, did = bytes.fromhex(self.config.token), int(self.config.did)
+        try:
+            return await self.hub.miio.request(
+                self.config.host, token, method, params, attempts=1, did=did
+            )
+        except MiioWrongDevice as err:
+            self.async_met(err)
+            raise
 
     async def _is_awake(self) -> bool:
-        if not self.hub.gate.is_open:
+        if not self.gate.is_open:
             raise UpstreamError(Trouble.BROKEN)
+        config = self.config
         try:
-            await self.hub.miio.hello(self.config.host, HELLO_TIMEOUT)
+            hello = await self.hub.miio.hello(config.host, HELLO_TIMEOUT)
         except MiioError:
             return False
-        return True
+        if is_same_did(config.did, hello.did):
+            return True
+        self.async_met(MiioWrongDevice(config.host, int(config.did), hello.did))
+        return False
 
     async def _keys(self, *, fresh: bool) -> MissKeys:
         """Get keys; a camera that was just woken may need a while before the cloud has some."""
@@ -279,5 +378,5 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
                 if wake is None or time.monotonic() - self._woken > wake.seconds:
                     raise
             await asyncio.sleep(KEYS_AGAIN)
-            if not self.hub.gate.is_open:
+            if not self.gate.is_open:
                 raise UpstreamError(Trouble.BROKEN)

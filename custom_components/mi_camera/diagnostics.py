@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from .options import HubOptions
+
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
     from .coordinator import CameraCoordinator
+    from .gate_record import GateRecord
     from .hub import MiCameraConfigEntry
 
 DAY = 24 * 3600
@@ -24,12 +27,29 @@ async def async_get_config_entry_diagnostics(
         "gate": {
             "open": hub.gate.is_open,
             "epoch": hub.gate.epoch,
-            "changed_at": record.changed_at if record else None,
+            "saved": hub.kill_switch.saved,
+            "violations": hub.kill_switch.violations,
+            "record": _record(record) if record else None,
         },
+        "options": HubOptions.parse(entry.options).as_dict(),
         "relay": asdict(hub.relay.stats),
         "accounts": len(hub.accounts),
         "casts": len(hub.casts.sessions),
         "cameras": [_camera(coordinator) for coordinator in hub.cameras.values()],
+    }
+
+
+def _record(record: GateRecord) -> dict[str, Any]:
+    """Return the record without who changed it, and without device ids."""
+    return {
+        "enabled": record.enabled,
+        "epoch": record.epoch,
+        "changed_at": record.changed_at,
+        "reason": record.reason,
+        "cut": dict(record.cut),
+        "hidden": len(record.hidden),
+        "quarantined": list(record.quarantined.values()),
+        "doubted": record.doubted,
     }
 
 
@@ -38,6 +58,7 @@ def _camera(coordinator: CameraCoordinator) -> dict[str, Any]:
     return {
         "model": coordinator.config.model,
         "firmware": coordinator.firmware,
+        "holds": sorted(coordinator.hub.kill_switch.camera_gate(coordinator.config.did).holds),
         "reachable": coordinator.last_update_success,
         "awake": coordinator.data.power if coordinator.data else None,
         "battery": coordinator.model.wake is not None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, override
 
+from homeassistant.core import callback
 from homeassistant.helpers.device_registry import CONNECTION_NETWORK_MAC, DeviceInfo
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
@@ -32,6 +33,13 @@ class MiCameraEntity(CoordinatorEntity[CameraCoordinator]):
             name=config.name,
             via_device_id=coordinator.hub.device_id,
         )
+
+    @callback
+    def async_entity_id_changed(self, old_entity_id: str) -> None:
+        """Let the entity id be changed in place, as Home Assistant does from 2026.11 on."""
+        changed = getattr(super(), "async_entity_id_changed", None)
+        if changed is not None:
+            changed(old_entity_id)
 
     @property
     def hub(self) -> Hub:

@@ -14,13 +14,24 @@ from homeassistant.helpers.aiohttp_client import async_create_clientsession
 
 from .camera_config import AccountConfig, CameraConfig
 from .casting import CastSessions
-from .cloud import AccountSession, CloudEndpoints, CloudError, SessionExpired, XiaomiAccount
+from .cloud import (
+    AccountSession,
+    CloudEndpoints,
+    CloudError,
+    NotAllowed,
+    SessionExpired,
+    XiaomiAccount,
+)
 from .const import DOMAIN, LOGGER, SUBENTRY_ACCOUNT, SUBENTRY_CAMERA
 from .coordinator import CameraCoordinator
 from .device import MiioEndpoint
 from .key_store import KeyStore
+from .lens_sleep import LensSleep
 from .media import Relay, Trouble, UpstreamError
 from .miss import MissKeys, new_client_key
+from .miss.dialers import is_supported
+from .options import HubOptions
+from .signed_path import SignatureClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,10 +40,9 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
     from .kill_switch import KillSwitch
+    from .media import Source
 
 type MiCameraConfigEntry = ConfigEntry[Hub]
-
-VENDOR_CS2 = 4
 
 
 class Hub:
@@ -51,10 +61,13 @@ class Hub:
         self.kill_switch = kill_switch
         self.gate = kill_switch.gate
         self.endpoints = endpoints
-        self.relay = Relay()
+        self.options = HubOptions.parse(entry.options)
+        self.signatures = SignatureClock()
+        self.relay = Relay(lambda source: self.async_violation(source, "relay"))
         self.miio = MiioEndpoint()
         self.keys = KeyStore(hass)
         self.casts = CastSessions(self)
+        self.lens_sleep = LensSleep(self)
         self.broadcasts: tuple[str, ...] = ()
         self.accounts: dict[str, XiaomiAccount] = {}
         self.cameras: dict[str, CameraCoordinator] = {}
@@ -69,6 +82,7 @@ class Hub:
             .id
         )
         self._syncing = asyncio.Lock()
+        self._refused: set[str] = set()
         self._on_camera: list[Callable[[CameraCoordinator], None]] = []
         self._undo: list[Callable[[], None]] = []
 
@@ -90,6 +104,8 @@ class Hub:
             self.gate.on_close(self._cut),
             self.kill_switch.async_on_engaged(self.casts.async_clean_up),
             self.kill_switch.async_listen(self._async_gate_changed),
+            self.kill_switch.async_count(self._count),
+            self.lens_sleep.async_follow(),
         ]
         await self.keys.async_load()
         await self.async_find_broadcasts()
@@ -100,8 +116,10 @@ class Hub:
         for undo in self._undo:
             undo()
         self._undo = []
+        self.relay.close()
         self._cut()
         await self.casts.async_stop()
+        await self.lens_sleep.async_stop()
         for coordinator in tuple(self.cameras.values()):
             await coordinator.async_stop()
         self.cameras.clear()
@@ -127,6 +145,22 @@ class Hub:
         for coordinator in self.cameras.values():
             coordinator.async_gate_changed()
 
+    @callback
+    def _count(self) -> dict[str, int]:
+        """Count what would end if the gate closed now."""
+        lenses = [lens for camera in self.cameras.values() for lens in camera.lenses]
+        return {
+            "viewers": self.relay.stats.connections,
+            "casts": len(self.casts.sessions),
+            "webrtc": sum(len(lens.webrtc) for lens in lenses),
+            "cameras": len({lens.source.did for lens in lenses if lens.live}),
+        }
+
+    @callback
+    def async_violation(self, source: Source, where: str) -> None:
+        """Take care that a picture of elsewhere was met at an exit of a camera."""
+        self.kill_switch.async_violation(source.did, f"{where} of lens {source.lens}")
+
     # -- accounts and cameras -------------------------------------------------------------
 
     @callback
@@ -137,7 +171,11 @@ class Hub:
             listener(coordinator)
 
     async def async_sync(self) -> None:
-        """Make accounts and cameras follow the subentries, touching only what differs."""
+        """Make accounts and cameras follow the entry, touching only what differs."""
+        self.options = HubOptions.parse(self.entry.options)
+        for coordinator in self.cameras.values():
+            for lens in coordinator.lenses:
+                lens.async_limit(self.options)
         async with self._syncing:
             await self._async_sync()
 
@@ -149,6 +187,7 @@ class Hub:
             coordinator = self.cameras.pop(subentry_id)
             await coordinator.async_stop()
             await self.casts.async_end_camera(coordinator)
+            self.kill_switch.async_forget_camera(coordinator.config.did)
         for subentry in wanted.values():
             try:
                 if subentry.subentry_type == SUBENTRY_ACCOUNT:
@@ -156,7 +195,9 @@ class Hub:
                 elif subentry.subentry_type == SUBENTRY_CAMERA:
                     await self._async_sync_camera(subentry)
             except ValueError as err:
-                LOGGER.error("%s; remove it and add it again", err)
+                if subentry.subentry_id not in self._refused:
+                    self._refused.add(subentry.subentry_id)
+                    LOGGER.error("%s; remove it and add it again", err)
         self.keys.keep_only(
             {str(one.unique_id) for one in self.entry.get_subentries_of_type(SUBENTRY_CAMERA)},
             {str(one.unique_id) for one in self.entry.get_subentries_of_type(SUBENTRY_ACCOUNT)},
@@ -186,7 +227,13 @@ class Hub:
 
     async def _async_sync_camera(self, subentry: ConfigSubentry) -> None:
         config = CameraConfig.parse(subentry.data)
+        if subentry.unique_id != config.did:
+            raise ValueError(f"stored camera {subentry.title} is mistaken for another")
         coordinator = self.cameras.get(subentry.subentry_id)
+        if any(
+            one.config.did == config.did and one is not coordinator for one in self.cameras.values()
+        ):
+            raise ValueError(f"camera {config.did} is stored twice, and used only once")
         if coordinator is not None:
             if coordinator.config != config:
                 await coordinator.async_reconfigure(config)
@@ -204,12 +251,15 @@ class Hub:
         """Return the keys for a session with a camera: those kept, or new ones by its account.
 
         Raises:
-            UpstreamError: no account knows the camera, or the cloud cannot be asked, or
-                pictures were switched off meanwhile.
+            UpstreamError: no account knows the camera, or the cloud cannot be asked, or the
+                camera's transport is not supported, or pictures were switched off meanwhile.
         """
+        unsupported: int | None = None
         if not fresh and (kept := self.keys.get(config.did)) is not None:
-            return kept.keys
-        permit = self.gate.permit()
+            if is_supported(kept.keys.vendor):
+                return kept.keys
+            unsupported = kept.keys.vendor
+        permit = self.kill_switch.camera_gate(config.did).permit()
         for subentry_id in self._owners(config):
             if permit is None or not permit.valid:
                 raise UpstreamError(Trouble.BROKEN)
@@ -217,19 +267,17 @@ class Hub:
                 continue
             private, public = new_client_key()
             try:
-                vendor = await account.miss_vendor(config.did, public)
+                vendor = await account.miss_vendor(config.did, public, allowed=lambda: permit.valid)
+            except NotAllowed:
+                raise UpstreamError(Trouble.BROKEN) from None
             except SessionExpired:
                 self.async_sign_in_again(subentry_id)
                 continue
             except CloudError as err:
                 LOGGER.debug("No keys for camera %s from one account: %s", config.did, err)
                 continue
-            if vendor.vendor != VENDOR_CS2:
-                LOGGER.warning(
-                    "Camera %s streams by a transport that is not supported yet (vendor %d)",
-                    config.did,
-                    vendor.vendor,
-                )
+            if not is_supported(vendor.vendor):
+                unsupported = vendor.vendor
                 continue
             if not permit.valid:
                 raise UpstreamError(Trouble.BROKEN)
@@ -238,9 +286,22 @@ class Hub:
             user_id = self._user_id(subentry_id)
             if user_id is None or not self._is_configured(config.did):
                 continue
-            keys = MissKeys(private, public, vendor.device_public, vendor.sign)
+            keys = MissKeys(
+                private,
+                public,
+                vendor.device_public,
+                vendor.sign,
+                vendor.vendor,
+                vendor.peer_id,
+            )
             self.keys.put(config.did, keys, user_id)
             return keys
+        if unsupported is not None:
+            LOGGER.warning(
+                "Camera %s streams by a transport that is not supported yet (vendor %d)",
+                config.did,
+                unsupported,
+            )
         raise UpstreamError(Trouble.NO_KEYS)
 
     def accounts_of(self, config: CameraConfig) -> list[XiaomiAccount]:

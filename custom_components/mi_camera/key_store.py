@@ -8,107 +8,27 @@ with the account they came by, and with the hub.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 import contextlib
-from dataclasses import dataclass, field
-import json
 from pathlib import Path
 import time
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING
 
 from homeassistant.core import callback
 from homeassistant.helpers.storage import STORAGE_DIR
 from homeassistant.util.file import WriteError, write_utf8_file_atomic
 
 from .const import DOMAIN, LOGGER
-from .miss import MissKeys, Vendor
+from .kept_keys import MAX_BYTES, MAX_CAMERAS, KeptKeys, keys_text, read_keys
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from homeassistant.core import HomeAssistant
 
+    from .miss import MissKeys
+
 FILE_NAME = f"{DOMAIN}.keys"
-FILE_VERSION = 1
-MAX_AGE = 30 * 24 * 3600.0
-"""Seconds after which keys are not used any more."""
-MAX_CAMERAS = 64
-MAX_BYTES = 128 * 1024
 SAVE_DELAY = 2.0
-# A clock that was set back a little must not cost the keys.
-CLOCK_SLACK = 3600.0
-MAX_TEXT = 1024
-MAX_TIME = 2**40
-_TEXTS = ("client_private", "client_public", "device_public", "sign", "account")
-
-
-@dataclass(frozen=True, slots=True)
-class KeptKeys:
-    """Keys of one camera; `fetched` is unix time in seconds, `account` the user id they are by."""
-
-    keys: MissKeys = field(repr=False)
-    account: str
-    fetched: float
-    source: Literal["cloud", "stored"] = "cloud"
-    """Where this run of Home Assistant has them from."""
-
-    @property
-    def age(self) -> float:
-        """Seconds since the cloud gave them."""
-        return time.time() - self.fetched
-
-    @property
-    def usable(self) -> bool:
-        """Whether they are young enough."""
-        return -CLOCK_SLACK <= self.age <= MAX_AGE
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return what is stored."""
-        return {
-            "client_private": self.keys.client_private.hex(),
-            "client_public": self.keys.client_public.hex(),
-            "device_public": self.keys.device_public.hex(),
-            "sign": self.keys.sign,
-            "vendor": self.keys.vendor,
-            "peer_id": self.keys.peer_id,
-            "account": self.account,
-            "fetched": self.fetched,
-        }
-
-    @classmethod
-    def parse(cls, data: object) -> Self | None:
-        """Return the keys in what was stored, or None unless it is well-formed in every field."""
-        if not isinstance(data, Mapping):
-            return None
-        fetched = data.get("fetched")
-        if isinstance(fetched, bool) or not isinstance(fetched, int | float):
-            return None
-        texts = [
-            text
-            for name in _TEXTS
-            if isinstance(text := data.get(name), str) and len(text) <= MAX_TEXT
-        ]
-        if len(texts) < len(_TEXTS):
-            return None
-        private, public, device, sign, account = texts
-        if not 0 <= fetched < MAX_TIME:
-            return None
-        # Before these two were stored there were but cameras that need neither.
-        vendor, peer_id = data.get("vendor", Vendor.CS2), data.get("peer_id", "")
-        if isinstance(vendor, bool) or not isinstance(vendor, int) or not isinstance(peer_id, str):
-            return None
-        try:
-            keys = MissKeys(
-                bytes.fromhex(private),
-                bytes.fromhex(public),
-                bytes.fromhex(device),
-                sign,
-                vendor,
-                peer_id,
-            )
-        except ValueError:
-            return None
-        return cls(keys, account, float(fetched), "stored")
 
 
 class KeyStore:
@@ -188,8 +108,7 @@ class KeyStore:
 
     async def _async_save(self) -> None:
         async with self._saving:
-            data = {did: kept.as_dict() for did, kept in self._kept.items() if kept.usable}
-            text = json.dumps({"version": FILE_VERSION, "key": FILE_NAME, "data": data})
+            text = keys_text(self._kept, FILE_NAME)
             try:
                 await self._hass.async_add_executor_job(_write, self._path, text)
             except OSError, WriteError:
@@ -215,19 +134,4 @@ def _read(path: Path) -> tuple[dict[str, KeptKeys], bool]:
         return {}, False
     except OSError:
         return {}, True
-    try:
-        stored = json.loads(raw) if len(raw) <= MAX_BYTES else None
-    except ValueError, RecursionError:
-        return {}, True
-    if not isinstance(stored, dict) or stored.get("version") != FILE_VERSION:
-        return {}, True
-    data = stored.get("data")
-    if not isinstance(data, dict):
-        return {}, True
-    kept = {
-        did: keys
-        for did, item in data.items()
-        if did.isdigit() and (keys := KeptKeys.parse(item)) is not None
-    }
-    newest = sorted(kept, key=lambda did: kept[did].fetched)[-MAX_CAMERAS:]
-    return {did: kept[did] for did in newest}, len(newest) < len(data)
+    return read_keys(raw)

@@ -2,42 +2,58 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from homeassistant.core import callback
 
 from .camera_config import QUALITY_LOW
-from .media import Feed, FeedState, MissUpstream, Source, StillMaker
+from .media import Feed, FeedLimits, FeedState, MissUpstream, Source, StillMaker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from homeassistant.components.camera import WebRTCSendMessage
+
     from .coordinator import CameraCoordinator
     from .gate import Permit
     from .media import Trouble
+    from .options import HubOptions
 
 
 class Lens:
     """One lens; a camera has one or two, which share the camera's link and nothing else."""
 
     def __init__(self, coordinator: CameraCoordinator, number: int) -> None:
-        """Make lens `number`, from 0, of the coordinator's camera; nothing is opened."""
+        """Make lens `number`, from 0, of the coordinator's camera; nothing is opened.
+
+        `source` is what its pictures must say they are of, at every exit; `webrtc` are its
+        WebRTC sessions, and how to tell them something.
+        """
         self.coordinator = coordinator
         self.number = number
+        self.source = Source(coordinator.config.did, number)
+        self.webrtc: dict[str, WebRTCSendMessage] = {}
         self._on_stall: list[Callable[[], None]] = []
         upstream = MissUpstream(
-            Source(coordinator.config.did, number),
+            self.source,
             coordinator.link,
             quality=lambda: "low" if coordinator.config.quality == QUALITY_LOW else "best",
             sound=lambda: coordinator.config.sound,
         )
         self.feed = Feed(
-            upstream.source,
+            self.source,
             upstream.connect,
+            on_violation=lambda _: self._violated("feed"),
             on_change=coordinator.async_feed_changed,
             on_stall=self._stalled,
         )
-        self.stills = StillMaker(self.feed)
+        self.stills = StillMaker(
+            self.feed,
+            self.source,
+            on_violation=lambda _: self._violated("still"),
+        )
+        self.async_limit(coordinator.hub.options)
 
     @property
     def key(self) -> str:
@@ -74,6 +90,17 @@ class Lens:
         """Call `listener` when pictures have stopped coming to viewers; returns the undoing."""
         self._on_stall.append(listener)
         return lambda: self._on_stall.remove(listener)
+
+    @callback
+    def async_limit(self, options: HubOptions) -> None:
+        """Keep the limits a user has chosen, from now on."""
+        limits = FeedLimits(stall=float(options.stall))
+        self.feed.limits = replace(limits, max_lag=min(limits.max_lag, limits.stall))
+        self.stills.max_age = float(options.still_max_age)
+
+    @callback
+    def _violated(self, where: str) -> None:
+        self.coordinator.hub.async_violation(self.source, where)
 
     @callback
     def _stalled(self) -> None:

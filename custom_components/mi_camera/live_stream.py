@@ -33,6 +33,9 @@ def async_detach(stream: Stream) -> None:
     """
     stream.access_token = None
     for output in tuple(stream.outputs().values()):
+        # The worker's first segment may be on its way, and starts the timer unless that has
+        # been started before; once started, it is cleared for good.
+        output.idle_timer.awake()
         output.cleanup()
 
 

@@ -102,7 +102,7 @@ class CameraSpeaker(MiCameraEntity, MediaPlayerEntity, RestoreEntity):
     async def async_added_to_hass(self) -> None:
         """Follow the camera and the gate, as loud as before."""
         await super().async_added_to_hass()
-        self.async_on_remove(self.hub.gate.on_close(self._cut))
+        self.async_on_remove(self.coordinator.gate.on_close(self._cut))
         if (last := await self.async_get_last_extra_data()) is not None:
             stored = last.as_dict()
             level = stored.get("volume_level")
@@ -133,7 +133,7 @@ class CameraSpeaker(MiCameraEntity, MediaPlayerEntity, RestoreEntity):
     @override
     def available(self) -> bool:
         """Available while the camera answers, or listens, and pictures are allowed."""
-        return self.coordinator.reachable or (self._is_playing and self.hub.gate.is_open)
+        return self.coordinator.reachable or (self._is_playing and self.coordinator.gate.is_open)
 
     @property
     def _is_playing(self) -> bool:
@@ -192,10 +192,8 @@ class CameraSpeaker(MiCameraEntity, MediaPlayerEntity, RestoreEntity):
             MiCameraError, MiCameraInputError: it cannot be played, and why.
             Unresolvable: there is no such media source.
         """
-        if not self.hub.gate.is_open:
-            raise MiCameraInputError("pictures_off")
         if (permit := self.coordinator.control_permit()) is None:
-            raise MiCameraError("camera_no_answer", camera=self.coordinator.config.name)
+            raise self.coordinator.refusal()
         self._end()
         self._playing = playing = _Playing(asyncio.get_running_loop().create_future())
         playing.task = task = self.hub.entry.async_create_background_task(
@@ -210,7 +208,7 @@ class CameraSpeaker(MiCameraEntity, MediaPlayerEntity, RestoreEntity):
             task.cancel()
             raise
         if not permit.valid:
-            raise MiCameraInputError("pictures_off")
+            raise self.coordinator.refusal()
         if task.done() and not task.cancelled():
             task.result()
 
@@ -243,7 +241,7 @@ class CameraSpeaker(MiCameraEntity, MediaPlayerEntity, RestoreEntity):
             LOGGER.debug("A sound for %s cannot be played: %s", self.entity_id, err)
             raise MiCameraError("media_unplayable") from None
         except GateClosedError:
-            raise MiCameraInputError("pictures_off") from None
+            raise self.coordinator.refusal() from None
         except MissSpeakerRefused:
             raise MiCameraError("speaker_refused", camera=camera) from None
         except (MissError, UpstreamError) as err:

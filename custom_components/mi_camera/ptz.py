@@ -143,9 +143,7 @@ class Motor:
         permit = self._coordinator.control_permit()
         if permit is not None:
             return permit
-        if not self._coordinator.hub.gate.is_open:
-            raise MiCameraInputError("pictures_off")
-        raise MiCameraError("camera_no_answer", camera=self._coordinator.config.name)
+        raise self._coordinator.refusal()
 
     async def _queued(self, move: MotorMove, steps: int) -> MotorPosition | None:
         self._permit()
@@ -168,7 +166,7 @@ class Motor:
         for _ in range(steps):
             await asyncio.sleep(self._next - time.monotonic())
             if not permit.valid:
-                raise MiCameraInputError("pictures_off")
+                raise self._coordinator.refusal()
             if started != self._round:
                 break
             try:
@@ -183,9 +181,9 @@ class Motor:
         try:
             async with self._coordinator.link.control(permit) as client:
                 if not permit.valid:
-                    raise MiCameraInputError("pictures_off")
+                    raise self._coordinator.refusal()
                 return await client.move(move)
         except (MissError, UpstreamError) as err:
             if not permit.valid:
-                raise MiCameraInputError("pictures_off") from None
+                raise self._coordinator.refusal() from None
             raise session_error(err, self._coordinator.config.name) from err

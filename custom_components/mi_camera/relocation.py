@@ -8,14 +8,13 @@ import time
 from typing import TYPE_CHECKING
 
 from homeassistant.core import callback
-from homeassistant.helpers.device_registry import format_mac
 
 from .const import DOMAIN, LOGGER
 from .device import CameraDevice, MiioError, MiioWrongDevice, find_device
+from .identity import is_same
 
 if TYPE_CHECKING:
     from .coordinator import CameraCoordinator
-    from .device import DeviceInfo
 
 LOOK_EVERY = 60.0
 """Seconds between two searches for one camera."""
@@ -53,7 +52,8 @@ class Relocation:
     def async_look(self) -> None:
         """Begin a search unless there is one or was one just now."""
         now = time.monotonic()
-        if self._task is not None and not self._task.done():
+        task = self._task
+        if task is not None and not task.done() and not task.cancelling():
             return
         if self._looked is not None and now - self._looked < LOOK_EVERY:
             return
@@ -65,9 +65,10 @@ class Relocation:
 
     @callback
     def cut(self) -> None:
-        """End a search: no more is asked."""
-        if self._task is not None:
+        """End a search: no more is asked. The next one need not wait then."""
+        if self._task is not None and not self._task.done():
             self._task.cancel()
+            self._looked = None
 
     async def async_stop(self) -> None:
         """End a search, and wait until nothing of it runs any more."""
@@ -76,9 +77,12 @@ class Relocation:
             await asyncio.wait((self._task,))
 
     async def _look(self) -> None:
-        hub, config = self._coordinator.hub, self._coordinator.config
+        coordinator = self._coordinator
+        hub, config = coordinator.hub, coordinator.config
+        # While another answers in its place the camera's own gate is closed, and this is how
+        # it is found again; what else closes that gate ends the search.
         permit = hub.gate.permit()
-        if permit is None:
+        if permit is None or not coordinator.may_ask:
             return
         await hub.async_find_broadcasts()
         try:
@@ -87,10 +91,11 @@ class Relocation:
             LOGGER.debug("Camera %s cannot be looked for: %s", config.did, err)
             return
         for address in addresses:
-            if not permit.valid or self._coordinator.config != config:
+            if not permit.valid or not coordinator.may_ask or coordinator.config != config:
                 return
-            if address != config.host and await self._is_ours(address) and permit.valid:
-                self._move(address)
+            if address != config.host and await self._is_ours(address):
+                if permit.valid and coordinator.may_ask:
+                    self._move(address)
                 return
 
     async def _is_ours(self, address: str) -> bool:
@@ -103,13 +108,7 @@ class Relocation:
         except MiioError as err:
             LOGGER.debug("%s says to be camera %s and is not: %s", address, config.did, err)
             return False
-        return self._same(info)
-
-    def _same(self, info: DeviceInfo) -> bool:
-        config = self._coordinator.config
-        if info.model != config.model:
-            return False
-        return not (config.mac and info.mac) or format_mac(config.mac) == format_mac(info.mac)
+        return is_same(config, info)
 
     @callback
     def _move(self, address: str) -> None:

@@ -1,16 +1,21 @@
-"""The kill switch as an entity: on lets pictures out, off stops them all."""
+"""Switches: one lets the pictures of all cameras out, and each camera has one for its privacy."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, override
 
 from homeassistant.components.switch import SwitchEntity
+from homeassistant.core import callback
 from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
+
+from .entity import MiCameraEntity
+from .gate.camera_gate import Hold
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+    from .coordinator import CameraCoordinator
     from .hub import Hub, MiCameraConfigEntry
 
 # Nothing may stand in a queue before the kill switch.
@@ -22,8 +27,15 @@ async def async_setup_entry(
     entry: MiCameraConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the one switch."""
-    async_add_entities([PicturesSwitch(entry.runtime_data)])
+    """Add the one switch of all cameras, and one for each camera."""
+    hub = entry.runtime_data
+    async_add_entities([PicturesSwitch(hub)])
+
+    @callback
+    def add(coordinator: CameraCoordinator) -> None:
+        async_add_entities([PrivacySwitch(coordinator)], config_subentry_id=coordinator.subentry_id)
+
+    hub.async_on_camera(add)
 
 
 class PicturesSwitch(SwitchEntity):
@@ -67,11 +79,54 @@ class PicturesSwitch(SwitchEntity):
     @override
     async def async_turn_off(self, **kwargs: Any) -> None:
         """Stop all pictures; everybody with control may."""
-        await self._kill_switch.async_engage()
+        await self._kill_switch.async_engage(context=self._context)
 
     @override
     async def async_turn_on(self, **kwargs: Any) -> None:
         """Allow pictures again; administrators and automations may."""
-        if self._context is not None:
-            await self._kill_switch.async_require_admin(self._context)
-        await self._kill_switch.async_release()
+        # Another call may replace the entity's context while this one waits.
+        if (context := self._context) is not None:
+            await self._kill_switch.async_require_admin(context)
+        await self._kill_switch.async_release(context=context)
+
+
+class PrivacySwitch(MiCameraEntity, SwitchEntity):
+    """Privacy of one camera: while on, nothing of it leaves; always available."""
+
+    _attr_translation_key = "privacy"
+
+    def __init__(self, coordinator: CameraCoordinator) -> None:
+        """Hide and show the coordinator's camera."""
+        super().__init__(coordinator, "privacy")
+        self._did = coordinator.config.did
+        self._kill_switch = coordinator.hub.kill_switch
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Follow the camera's gate."""
+        await super().async_added_to_hass()
+        self.async_on_remove(self._kill_switch.async_listen(self.async_write_ha_state))
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Also a camera that is not there can be hidden."""
+        return True
+
+    @property
+    @override
+    def is_on(self) -> bool:
+        """Whether the camera is hidden."""
+        return Hold.PRIVACY in self._kill_switch.camera_gate(self._did).holds
+
+    @override
+    async def async_turn_on(self, **kwargs: Any) -> None:
+        """Hide the camera; everybody with control may."""
+        await self._kill_switch.async_hide(self._did, context=self._context)
+
+    @override
+    async def async_turn_off(self, **kwargs: Any) -> None:
+        """Show the camera again; administrators and automations may."""
+        if (context := self._context) is not None:
+            await self._kill_switch.async_require_admin(context)
+        await self._kill_switch.async_show(self._did, context=context)

@@ -135,17 +135,20 @@ class Waker:
         return False
 
     async def _by(self, account: XiaomiAccount, permit: Permit) -> bool:
+        def allowed() -> bool:
+            return permit.valid
+
         match self._wake.how:
             case WakeAction(siid, aiid):
-                await account.miot_action(self._did, siid, aiid)
+                await account.miot_action(self._did, siid, aiid, allowed=allowed)
             case WakeCall(method, params):
-                await account.rpc(self._did, method, dict(params))
+                await account.rpc(self._did, method, dict(params), allowed=allowed)
             case WakeRewrite(siid, piid):
-                value = _value(await account.miot_get(self._did, [(siid, piid)]))
+                value = _value(await account.miot_get(self._did, [(siid, piid)], allowed=allowed))
                 if value is None:
                     return False
                 _require(permit)
-                await account.miot_set(self._did, {(siid, piid): value})
+                await account.miot_set(self._did, {(siid, piid): value}, allowed=allowed)
         return True
 
 

@@ -170,8 +170,8 @@ class FakeCamera:
         return upstream
 
     async def session(self, number: int = 1) -> FakeUpstream:
-        """Wait for the n-th session."""
-        async with asyncio.timeout(5):
+        """Wait for the n-th session; for long, as a busy machine may take its time."""
+        async with asyncio.timeout(30):
             while len(self.sessions) < number:
                 await asyncio.sleep(0.005)
         return self.sessions[number - 1]

@@ -137,6 +137,26 @@ def _dead_permit(gate: Gate):
     return Permit(gate, gate.epoch)
 
 
+async def test_the_feed_asks_the_gate_itself(camera: FakeCamera, gate: Gate) -> None:
+    """Even when nobody cuts it: no old pictures for newcomers, and no new ones for anybody."""
+    feed = Feed(SOURCE, camera.connect, limits=LIMITS)
+    permit = gate.require()
+    viewer = feed.view(permit)
+    session = await camera.session()
+    session.send(3)
+    while viewer.take() is not None:
+        pass
+    gate.close()
+    newcomer = feed.view(permit)
+    assert newcomer.ended
+    assert newcomer.take() is None
+    with pytest.raises(TimeoutError):
+        await feed.keyframe(permit, max_age=10, timeout=1)
+    session.send(GROUP)
+    assert viewer.take() is None
+    await feed.close()
+
+
 async def test_a_connection_in_progress_does_not_survive_the_gate(
     feed: Feed, camera: FakeCamera, gate: Gate
 ) -> None:
@@ -191,6 +211,18 @@ async def test_an_old_picture_is_not_live(feed: Feed, camera: FakeCamera, gate: 
     assert await drain(viewer, 0.05) == b""
     session.send(GROUP)
     assert pictures(await drain(viewer)) == GROUP
+
+
+async def test_a_machine_that_slept_shows_no_newcomer_what_is_left_of_before(
+    feed: Feed, camera: FakeCamera, gate: Gate
+) -> None:
+    """Nothing has had time to notice that pictures have stopped."""
+    feed.view(gate.require())
+    (await camera.session()).send(3)
+    time.sleep(LIMITS.stall + 0.05)  # noqa: ASYNC251 - so that nothing else runs
+    assert feed.view(gate.require()).take() is None
+    with pytest.raises(TimeoutError):
+        await feed.keyframe(gate.require(), max_age=10, timeout=0.05)
 
 
 async def test_a_stalled_stream_ends_its_viewers_and_comes_back(
@@ -308,6 +340,11 @@ def test_an_outage_is_noticed_to_be_over_soon() -> None:
     for failures in range(1, 30):
         assert limits.pause(failures, lost_for=59.0, local=True) * 1.25 <= 2.0
     assert limits.pause(1, lost_for=0.0, local=True) == limits.backoff[0]
+    # Who has waited for the camera in vain need not wait once more.
+    assert limits.pause(1, lost_for=0.0, local=True, waited=0.4) == limits.backoff[0] - 0.4
+    assert limits.pause(4, lost_for=59.0, local=True, waited=6.0) == 0
+    assert limits.pause(4, lost_for=61.0, local=True, waited=6.0) == 8
+    assert limits.pause(4, lost_for=0.0, local=False, waited=6.0) == 8
     for local, lost_for in ((True, 61.0), (False, 0.0)):
         delays = [limits.pause(n, lost_for=lost_for, local=local) for n in range(1, 500)]
         assert delays == sorted(delays)

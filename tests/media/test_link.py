@@ -362,6 +362,21 @@ async def test_one_microphone_is_heard_with_both_lenses(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("bench", [{"model": CameraModel()}], indirect=True)
+async def test_no_sound_passes_once_the_permit_has_gone(bench: Bench) -> None:
+    """Even if nobody cuts the link."""
+    task = await bench.opening(0, sound=True)
+    bench.client.play(pictures(0)[0])
+    stream = await task
+    bench.client.play(piece(0))  # type: ignore[arg-type]
+    before = len(bench.units[0])
+    assert before == 2
+    bench.gate.close()
+    bench.client.play(piece(1))  # type: ignore[arg-type]
+    assert len(bench.units[0]) == before
+    stream.abort()
+
+
+@pytest.mark.parametrize("bench", [{"model": CameraModel()}], indirect=True)
 @pytest.mark.parametrize(
     ("shift", "same"), [(0, True), (300, True), (5_000, False), (-5_000, False)]
 )

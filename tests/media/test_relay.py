@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from dataclasses import replace
 import io
+import socket
 import time
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,8 @@ import yarl
 from custom_components.mi_camera.gate import Gate
 from custom_components.mi_camera.media import (
     Feed,
+    FeedState,
+    Origin,
     Relay,
     Source,
     relay as relay_module,
@@ -160,11 +163,36 @@ async def test_the_gate_is_asked_at_every_write(camera: FakeCamera, feed: Feed) 
         (viewer,) = feed._viewers
         gate.close()
         sent = relay.stats.bytes_sent
-        viewer.push(b"G" * 188, keyframe=True)
+        viewer.push(b"G" * 188, keyframe=True, origin=Origin(camera.source, gate.epoch - 1))
         with pytest.raises(ConnectionResetError):
             await until_the_end(reader)
     assert relay.stats.bytes_sent == sent
     await relay.stop()
+
+
+async def test_an_address_is_dead_with_its_permit(
+    http: aiohttp.ClientSession, feed: Feed, gate: Gate
+) -> None:
+    """Even when nobody told the relay that the gate has closed."""
+    relay = Relay()
+    await relay.start()
+    url = relay.grant(feed, gate.require())
+    gate.close()
+    gate.open()
+    async with http.get(url) as response:
+        assert response.status == 404
+    assert relay.stats.refused == 1
+    await relay.stop()
+
+
+async def test_what_was_cut_stays_dead_whatever_the_gate_says(
+    relay: Relay, http: aiohttp.ClientSession, feed: Feed, gate: Gate
+) -> None:
+    url = relay.grant(feed, gate.require())
+    relay.cut()
+    assert gate.is_open
+    async with http.get(url) as response:
+        assert response.status == 404
 
 
 async def test_a_stalled_feed_ends_its_readers_without_a_break(
@@ -220,7 +248,7 @@ async def test_a_reader_that_does_not_read_costs_bounded_memory_and_loses_whole_
 async def test_what_is_no_request_of_a_reader_is_refused(
     relay: Relay, request_head: bytes, status: bytes
 ) -> None:
-    target = yarl.URL(relay.grant(object(), Gate().permit()))  # type: ignore[arg-type]
+    target = yarl.URL(relay.grant(object(), Gate().permit(), Source("1")))  # type: ignore[arg-type]
     reader, writer = await asyncio.open_connection(target.host, target.port)
     for at in range(0, len(request_head), 5000):
         writer.write(request_head[at : at + 5000])
@@ -234,7 +262,7 @@ async def test_a_request_that_does_not_come_is_not_waited_for(
     relay: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(relay_reader, "_PATIENCE", 0.1)
-    target = yarl.URL(relay.grant(object(), Gate().permit()))  # type: ignore[arg-type]
+    target = yarl.URL(relay.grant(object(), Gate().permit(), Source("1")))  # type: ignore[arg-type]
     reader, writer = await asyncio.open_connection(target.host, target.port)
     writer.write(b"GET /live.ts")
     with pytest.raises(ConnectionResetError):
@@ -246,7 +274,7 @@ async def test_there_is_room_for_so_many_readers_and_no_more(
     relay: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(relay_module, "MAX_READERS", 2)
-    target = yarl.URL(relay.grant(object(), Gate().permit()))  # type: ignore[arg-type]
+    target = yarl.URL(relay.grant(object(), Gate().permit(), Source("1")))  # type: ignore[arg-type]
     writers = []
     for number in range(3):
         reader, writer = await asyncio.open_connection(target.host, target.port)
@@ -262,3 +290,127 @@ async def test_there_is_room_for_so_many_readers_and_no_more(
 async def test_a_grant_needs_a_listening_relay(feed: Feed, gate: Gate) -> None:
     with pytest.raises(RuntimeError):
         Relay().grant(feed, gate.require())
+
+
+@pytest.mark.parametrize(
+    ("granted", "sent"),
+    [
+        (Source("2002"), None),
+        (Source("1001", 1), None),
+        (None, Origin(Source("2002"), 1)),
+        (None, Origin(Source("1001", 1), 1)),
+        (None, Origin(Source("1001"), 7)),
+    ],
+    ids=["another camera's feed", "the other lens's", "camera", "lens", "epoch"],
+)
+async def test_nothing_leaves_but_what_the_address_stands_for(
+    camera: FakeCamera, feed: Feed, gate: Gate, granted: Source | None, sent: Origin | None
+) -> None:
+    """Whatever went wrong before it: each chunk is compared with the grant."""
+    violated: list[Source] = []
+    relay = Relay(violated.append)
+    await relay.start()
+    async with reading(relay.grant(feed, gate.require(), granted)) as reader:
+        session = await camera.session()
+        if sent is not None:
+            session.send(1)
+            await reader.read(65536)
+            (viewer,) = feed._viewers
+            viewer.push(b"G" * 188, keyframe=True, origin=sent)
+        else:
+            session.send(1)
+        bytes_sent = relay.stats.bytes_sent
+        with pytest.raises(ConnectionResetError):
+            await until_the_end(reader)
+    assert violated == [granted or camera.source]
+    assert relay.stats.bytes_sent == bytes_sent
+    assert relay.stats.connections == 0
+    if granted is not None:
+        assert bytes_sent == 0
+    await relay.stop()
+
+
+async def test_a_chunk_without_an_origin_does_not_leave(
+    relay: Relay, camera: FakeCamera, feed: Feed, gate: Gate
+) -> None:
+    async with reading(relay.grant(feed, gate.require())) as reader:
+        await camera.session()
+        (viewer,) = feed._viewers
+        viewer.push(b"G" * 188, keyframe=True)
+        with pytest.raises(ConnectionResetError):
+            await until_the_end(reader)
+    assert relay.stats.bytes_sent == 0
+
+
+async def test_a_violation_at_the_relay_may_close_the_gate_there_and_then(
+    camera: FakeCamera, feed: Feed, gate: Gate
+) -> None:
+    """It is met while the feed hands a picture round; nothing of the feed goes on after."""
+    relay = Relay(lambda _: gate.close())
+    gate.on_close(feed.cut)
+    await relay.start()
+    right = feed.view(gate.require())
+    async with reading(relay.grant(feed, gate.require(), Source("2002"))):
+        session = await camera.session()
+        session.send(GROUP)
+    assert right.ended
+    right.close()
+    assert session.aborted
+    assert feed.state is FeedState.IDLE
+    assert feed.viewers == 0
+    await relay.stop()
+
+
+async def test_one_camera_s_addresses_are_cut_and_no_other_s(
+    relay: Relay, http: aiohttp.ClientSession, camera: FakeCamera, feed: Feed, gate: Gate
+) -> None:
+    other_camera = FakeCamera(Source("2002"))
+    other_feed = Feed(other_camera.source, other_camera.connect, limits=LIMITS)
+    mine, unread = (relay.grant(feed, gate.require()) for _ in range(2))
+    other = relay.grant(other_feed, gate.require())
+    async with reading(mine) as one, reading(other) as two:
+        (await camera.session()).send(1)
+        (await other_camera.session()).send(1)
+        await one.read(65536)
+        await two.read(65536)
+        relay.cut_camera("1001")
+        with pytest.raises(ConnectionResetError):
+            await until_the_end(one)
+        for dead in (mine, unread):
+            async with http.get(dead) as response:
+                assert response.status == 404
+        other_camera.sessions[0].send(1)
+        async with asyncio.timeout(2):
+            assert await two.read(65536)
+    await other_feed.close()
+
+
+async def test_who_is_cut_at_the_stop_finds_nobody_to_knock_at(
+    camera: FakeCamera, feed: Feed, gate: Gate
+) -> None:
+    relay = Relay()
+    await relay.start()
+    url = relay.grant(feed, gate.require())
+    target = yarl.URL(url)
+    assert target.host is not None
+    address = target.host, target.port
+    found: list[bool] = []
+
+    def leave(_: object) -> None:
+        """As the reader is cut, right then."""
+        with socket.socket() as knocking:
+            knocking.settimeout(1)
+            found.append(knocking.connect_ex(address) == 0)
+
+    async with reading(url) as reader:
+        (await camera.session()).send(1)
+        await reader.read(65536)
+        (viewer,) = feed._viewers
+        viewer._leave = leave
+        await relay.stop()
+        with pytest.raises(ConnectionResetError):
+            await until_the_end(reader)
+    assert found == [False]
+    with pytest.raises(RuntimeError):
+        relay.grant(feed, gate.require())
+    await relay.stop()

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import io
+import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 import pytest
 
-from custom_components.mi_camera.media import AccessUnit, Feed, Source, StillMaker
+from custom_components.mi_camera.media import (
+    AccessUnit,
+    Feed,
+    Source,
+    StillMaker,
+    stills as stills_module,
+)
 from custom_components.mi_camera.media.parameter_sets import parameter_sets
 from custom_components.mi_camera.media.stills import decode_keyframe
 from custom_components.mi_camera.miss import Codec
@@ -114,15 +121,47 @@ async def test_no_still_rather_than_an_old_one(feed: Feed, camera: FakeCamera, g
 async def test_no_still_when_the_gate_closes_meanwhile(
     feed: Feed, camera: FakeCamera, gate: Gate
 ) -> None:
+    """Closed while it is waited for; the picture comes all the same."""
     maker = StillMaker(feed)
     permit = gate.require()
     asking = asyncio.ensure_future(maker.still(permit))
     session = await camera.session()
-    session.send(1)
-    await asyncio.sleep(0)
     gate.close()
+    session.send(1)
     assert await asking is None
     assert await maker.still(permit) is None
+
+
+async def test_no_still_when_the_gate_closes_while_it_is_made(
+    feed: Feed, camera: FakeCamera, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = threading.Event()
+
+    def slow(*args: Any) -> bytes:
+        jpeg = decode_keyframe(*args)
+        made.set()
+        time.sleep(0.1)
+        return jpeg
+
+    monkeypatch.setattr(stills_module, "decode_keyframe", slow)
+    asking = asyncio.ensure_future(StillMaker(feed).still(gate.require()))
+    (await camera.session()).send(1)
+    while not made.is_set():
+        await asyncio.sleep(0.005)
+    gate.close()
+    gate.open()
+    assert await asking is None
+
+
+async def test_no_still_of_another_epoch(feed: Feed, camera: FakeCamera, gate: Gate) -> None:
+    """However young it is."""
+    maker = StillMaker(feed, timeout=0.3)
+    asking = asyncio.ensure_future(maker.still(gate.require()))
+    (await camera.session()).send(1)
+    assert await asking is not None
+    gate.close()
+    gate.open()
+    assert await maker.still(gate.require()) is None
 
 
 async def test_a_broken_key_frame_gives_no_still(
@@ -132,3 +171,28 @@ async def test_a_broken_key_frame_gives_no_still(
     asking = asyncio.ensure_future(maker.still(gate.require()))
     (await camera.session()).send(1, units=(b"\0\0\0\1\x65broken",))
     assert await asking is None
+
+
+@pytest.mark.parametrize("granted", [Source("2002"), Source("1001", 1)])
+async def test_no_still_of_another_camera_or_lens(
+    feed: Feed, camera: FakeCamera, gate: Gate, granted: Source
+) -> None:
+    violated: list[Source] = []
+    maker = StillMaker(feed, granted, on_violation=violated.append)
+    asking = asyncio.ensure_future(maker.still(gate.require()))
+    (await camera.session()).send(1)
+    assert await asking is None
+    assert violated == [granted]
+
+
+async def test_the_greatest_age_may_be_changed_at_any_time(
+    feed: Feed, camera: FakeCamera, gate: Gate
+) -> None:
+    maker = StillMaker(feed, timeout=0.3)
+    asking = asyncio.ensure_future(maker.still(gate.require()))
+    (await camera.session()).send(1, age=1.0)
+    assert await asking is not None
+    maker.max_age = 0.5
+    assert await maker.still(gate.require()) is None
+    maker.max_age = 5
+    assert await maker.still(gate.require()) is not None

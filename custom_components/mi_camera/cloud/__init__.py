@@ -9,6 +9,7 @@ from .errors import (
     CloudError,
     CloudUnavailable,
     InvalidCredentials,
+    NotAllowed,
     SessionExpired,
     VerificationRequired,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "CloudUnavailable",
     "InvalidCredentials",
     "MissVendor",
+    "NotAllowed",
     "SessionExpired",
     "VerificationRequired",
     "XiaomiAccount",

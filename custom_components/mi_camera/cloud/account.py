@@ -43,6 +43,10 @@ class XiaomiAccount:
 
     Its methods raise `CloudError` kinds. A service token that is refused is renewed once,
     with the pass token; `on_session` is told of every new session, to be stored.
+
+    One call may so take several requests. Those that concern a camera ask `allowed` before
+    each of them, and end with `NotAllowed` when it says no; what users do themselves, signing
+    in and listing devices, is not asked about.
     """
 
     def __init__(
@@ -58,8 +62,8 @@ class XiaomiAccount:
             raise ValueError("unknown region")
         self.region = region
         self._api = endpoints.api[region]
+        self._endpoints = endpoints
         self._transport = Transport(http)
-        self._login = AccountLogin(self._transport, endpoints)
         self._session = session
         self._on_session = on_session
         self._renewing = asyncio.Lock()
@@ -77,16 +81,21 @@ class XiaomiAccount:
         `CloudUnavailable`.
         """
         device_id = self._session.device_id if self._session else new_device_id()
-        welcome = await self._login.password(username, password, device_id)
-        session = await self._login.finish(welcome, device_id)
+        login = AccountLogin(self._transport, self._endpoints)
+        welcome = await login.password(username, password, device_id)
+        session = await login.finish(welcome, device_id)
         self._keep(session)
         return session
 
     async def devices(self) -> list[CloudDevice]:
         """Every device of the account in this region."""
-        return parse_devices(await self._call("/v2/home/device_list_page", {}, limit=LARGE))
+        return parse_devices(
+            await self._call("/v2/home/device_list_page", {}, self._transport, limit=LARGE)
+        )
 
-    async def miss_vendor(self, did: str, client_public: bytes) -> MissVendor:
+    async def miss_vendor(
+        self, did: str, client_public: bytes, *, allowed: Callable[[], bool]
+    ) -> MissVendor:
         """Fetch what a MISS session with a camera needs, for our X25519 public key (32 bytes)."""
         return parse_vendor(
             await self._call(
@@ -96,10 +105,13 @@ class XiaomiAccount:
                     "did": did,
                     "support_vendors": SUPPORTED_VENDORS,
                 },
+                self._transport.while_allowed(allowed),
             )
         )
 
-    async def rpc(self, did: str, method: str, params: JsonValue) -> JsonValue:
+    async def rpc(
+        self, did: str, method: str, params: JsonValue, *, allowed: Callable[[], bool]
+    ) -> JsonValue:
         """Carry out a miio call through the cloud."""
         if not DID.fullmatch(did):
             raise ValueError("not a did")
@@ -108,27 +120,39 @@ class XiaomiAccount:
             "method": method,
             "params": params,
         }
-        return await self._call(f"/home/rpc/{did}", call)
+        return await self._call(f"/home/rpc/{did}", call, self._transport.while_allowed(allowed))
 
     async def miot_get(
-        self, did: str, ids: Sequence[tuple[int, int]]
+        self, did: str, ids: Sequence[tuple[int, int]], *, allowed: Callable[[], bool]
     ) -> list[dict[str, JsonValue]]:
         """Read properties by (siid, piid): items with `siid`, `piid`, `code` and `value`."""
         params: list[JsonValue] = [{"did": did, "siid": siid, "piid": piid} for siid, piid in ids]
-        return _items(await self._call("/miotspec/prop/get", {"params": params}))
+        transport = self._transport.while_allowed(allowed)
+        return _items(await self._call("/miotspec/prop/get", {"params": params}, transport))
 
     async def miot_set(
-        self, did: str, values: Mapping[tuple[int, int], JsonValue]
+        self,
+        did: str,
+        values: Mapping[tuple[int, int], JsonValue],
+        *,
+        allowed: Callable[[], bool],
     ) -> list[dict[str, JsonValue]]:
         """Write properties by (siid, piid): items with `siid`, `piid` and `code`."""
         params: list[JsonValue] = [
             {"did": did, "siid": siid, "piid": piid, "value": value}
             for (siid, piid), value in values.items()
         ]
-        return _items(await self._call("/miotspec/prop/set", {"params": params}))
+        transport = self._transport.while_allowed(allowed)
+        return _items(await self._call("/miotspec/prop/set", {"params": params}, transport))
 
     async def miot_action(
-        self, did: str, siid: int, aiid: int, arguments: Sequence[JsonValue] = ()
+        self,
+        did: str,
+        siid: int,
+        aiid: int,
+        arguments: Sequence[JsonValue] = (),
+        *,
+        allowed: Callable[[], bool],
     ) -> list[JsonValue]:
         """Carry out an action; gives its output values, raises `CloudApiError` for its code."""
         params: dict[str, JsonValue] = {
@@ -137,7 +161,8 @@ class XiaomiAccount:
             "aiid": aiid,
             "in": list(arguments),
         }
-        result = await self._call("/miotspec/action", {"params": params})
+        transport = self._transport.while_allowed(allowed)
+        result = await self._call("/miotspec/action", {"params": params}, transport)
         code = result.get("code") if isinstance(result, dict) else None
         if not isinstance(result, dict) or not isinstance(code, int):
             raise CloudUnavailable("the action's result has no code")
@@ -147,23 +172,33 @@ class XiaomiAccount:
         return out if isinstance(out, list) else []
 
     async def _call(
-        self, path: str, data: Mapping[str, JsonValue], *, limit: int = SMALL
+        self,
+        path: str,
+        data: Mapping[str, JsonValue],
+        transport: Transport,
+        *,
+        limit: int = SMALL,
     ) -> JsonValue:
         session = self._session
         if session is None or session is self._expired:
             raise SessionExpired
         try:
-            return await self._signed(session, path, data, limit)
+            return await self._signed(session, path, data, transport, limit)
         except _RejectedError:
-            session = await self._renewed(session)
+            session = await self._renewed(session, transport)
         try:
-            return await self._signed(session, path, data, limit)
+            return await self._signed(session, path, data, transport, limit)
         except _RejectedError:
             self._expired = session
             raise SessionExpired from None
 
     async def _signed(
-        self, session: AccountSession, path: str, data: Mapping[str, JsonValue], limit: int
+        self,
+        session: AccountSession,
+        path: str,
+        data: Mapping[str, JsonValue],
+        transport: Transport,
+        limit: int,
     ) -> JsonValue:
         text = json.dumps(data, separators=(",", ":"))
         request = sign_request(path, text, session.secret, new_nonce())
@@ -173,7 +208,7 @@ class XiaomiAccount:
             "serviceToken": session.service_token,
             "yetAnotherServiceToken": session.service_token,
         }
-        response = await self._transport.post(
+        response = await transport.post(
             self._api + path, cookies, request.form, headers=HEADERS, limit=limit
         )
         if response.status == 401:
@@ -191,7 +226,7 @@ class XiaomiAccount:
                 raise CloudUnavailable("the answer is not base64") from None
         return _result(reply, in_clear=in_clear)
 
-    async def _renewed(self, stale: AccountSession) -> AccountSession:
+    async def _renewed(self, stale: AccountSession, transport: Transport) -> AccountSession:
         """Return a session newer than `stale`, from whoever gets it first."""
         async with self._renewing:
             session = self._session
@@ -199,8 +234,9 @@ class XiaomiAccount:
                 raise SessionExpired
             if session is not stale:
                 return session
+            login = AccountLogin(transport, self._endpoints)
             try:
-                welcome = await self._login.silent(session)
+                welcome = await login.silent(session)
             except SessionExpired:
                 self._expired = session
                 raise
@@ -211,7 +247,7 @@ class XiaomiAccount:
                 except ValueError as err:
                     raise CloudUnavailable(f"incomplete log-in: {err}") from None
                 self._keep(session)
-            session = await self._login.finish(welcome, session.device_id)
+            session = await login.finish(welcome, session.device_id)
             _LOGGER.debug("Renewed the session of an account")
             self._keep(session)
             return session

@@ -45,6 +45,14 @@ class SessionExpired(CloudError):
         super().__init__("the account's session has expired")
 
 
+class NotAllowed(CloudError):
+    """The call was ended before its next request: whoever made it has lost leave to ask."""
+
+    def __init__(self) -> None:
+        """Take no more: there is nothing to tell."""
+        super().__init__("the cloud may not be asked any more")
+
+
 class CloudApiError(CloudError):
     """The cloud understood the request and refused it.
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 import aiohttp
 
-from .errors import CloudUnavailable
+from .errors import CloudUnavailable, NotAllowed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from yarl import URL
 
@@ -45,14 +45,21 @@ class Transport:
     session of its own on the same connector, with exactly the cookies it is given.
     """
 
-    def __init__(self, http: aiohttp.ClientSession) -> None:
-        """Use the connector of `http`."""
+    def __init__(
+        self, http: aiohttp.ClientSession, allowed: Callable[[], bool] | None = None
+    ) -> None:
+        """Use the connector of `http`, and ask `allowed`, if given, before each request."""
         self._http = http
+        self._allowed = allowed
+
+    def while_allowed(self, allowed: Callable[[], bool]) -> Transport:
+        """Return the same transport for the requests of one call, each only if `allowed`."""
+        return Transport(self._http, allowed)
 
     async def get(
         self, url: URL | str, cookies: Mapping[str, str], *, limit: int = SMALL
     ) -> Response:
-        """Get a page; raises `CloudUnavailable`."""
+        """Get a page; raises `CloudUnavailable` or `NotAllowed`."""
         return await self._request("GET", url, cookies, limit=limit)
 
     async def post(
@@ -64,7 +71,7 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         limit: int = SMALL,
     ) -> Response:
-        """Post a form; raises `CloudUnavailable`."""
+        """Post a form; raises `CloudUnavailable` or `NotAllowed`."""
         return await self._request("POST", url, cookies, form=form, headers=headers, limit=limit)
 
     async def _request(
@@ -77,6 +84,8 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         limit: int,
     ) -> Response:
+        if self._allowed is not None and not self._allowed():
+            raise NotAllowed
         if self._http.closed:
             raise CloudUnavailable("the HTTP session is closed")
         sent = {

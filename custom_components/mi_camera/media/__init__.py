@@ -1,6 +1,6 @@
 """From access units to viewers: feeds, MPEG-TS, the loopback relay and stills."""
 
-from .access_unit import AccessUnit, SoundUnit, Source, Tracks
+from .access_unit import AccessUnit, Origin, SoundUnit, Source, Tracks
 from .feed import Feed
 from .feed_limits import FeedLimits, FeedState
 from .link import CameraLink
@@ -17,6 +17,7 @@ __all__ = [
     "FeedState",
     "KeySource",
     "MissUpstream",
+    "Origin",
     "Quality",
     "Relay",
     "RelayStats",

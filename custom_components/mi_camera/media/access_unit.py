@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ..miss import Codec
 
-__all__ = ["AccessUnit", "SoundUnit", "Source", "Tracks"]
+__all__ = ["AccessUnit", "Origin", "SoundUnit", "Source", "Tracks"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +18,18 @@ class Source:
 
     did: str
     lens: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where what is on its way to a viewer has come from: a lens, in an epoch of its gate.
+
+    Every chunk and still carries the one of the unit it was made of, so that each exit can
+    compare it with what was granted there.
+    """
+
+    source: Source
+    epoch: int
 
 
 class Tracks(Enum):

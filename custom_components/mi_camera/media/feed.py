@@ -52,16 +52,16 @@ class Feed:
     ) -> None:
         """Make an idle feed; nothing is opened.
 
-        `on_stall` is called when viewers were ended because pictures have stopped coming,
-        `on_change` when `state` or `trouble` changed, `on_violation` when a picture of
-        somewhere else was met.
+        `limits` may be replaced at any time. `on_stall` is called when viewers were ended
+        because pictures have stopped coming, `on_change` when `state` or `trouble` changed,
+        `on_violation` when a picture of somewhere else was met.
         """
         self.source = source
         self.state = FeedState.IDLE
         self.trouble: Trouble | None = None
         self.violations = 0
         self._connect = connect
-        self._limits = limits or FeedLimits()
+        self.limits = limits or FeedLimits()
         self._on_violation = on_violation
         self._on_change = on_change
         self._on_stall = on_stall
@@ -88,7 +88,7 @@ class Feed:
 
     def view(self, permit: Permit) -> Viewer:
         """Join; the viewer begins with the group of pictures already here, if fresh."""
-        viewer = Viewer(self._leave, max_bytes=self._limits.group_bytes)
+        viewer = Viewer(self._leave, max_bytes=self.limits.group_bytes)
         if self._closed or not permit.valid:
             viewer.end()
             return viewer
@@ -168,6 +168,7 @@ class Feed:
         failures = 0
         try:
             while permit.valid and self._wanted():
+                began = time.monotonic()
                 if await self._session_with_camera(permit):
                     failures = 0
                     continue
@@ -178,7 +179,7 @@ class Feed:
                 if not self._wanted():
                     break
                 self._set_state(FeedState.WAITING)
-                await self._pause(failures)
+                await self._pause(failures, time.monotonic() - began)
         finally:
             sweeper.cancel()
             if asyncio.current_task() is self._runner:
@@ -202,7 +203,7 @@ class Feed:
         self._was_live = False
         self._set_state(FeedState.CONNECTING)
         try:
-            async with asyncio.timeout(self._limits.connect):
+            async with asyncio.timeout(self.limits.connect):
                 upstream = await self._connect(permit, on_unit, on_closed)
         except UpstreamError as err:
             self._set_trouble(err.trouble)
@@ -229,7 +230,7 @@ class Feed:
         while self._wanted():
             if closed.is_set():
                 return Trouble.BROKEN
-            left = self._last_unit + self._limits.stall - time.monotonic()
+            left = self._last_unit + self.limits.stall - time.monotonic()
             if left < 0:
                 return Trouble.UNREACHABLE
             self._wake.clear()
@@ -237,18 +238,21 @@ class Feed:
             await _wait(self._wake, left + _LATE if self.viewers else min(left + _LATE, 0.5))
         return None
 
-    async def _pause(self, failures: int) -> None:
+    async def _pause(self, failures: int, tried_for: float) -> None:
         """Wait before the next attempt, as long as anybody waits for it."""
-        local = self.trouble in _LOCAL
-        lost_for = time.monotonic() - self._failing_since
-        delay = self._limits.pause(failures, lost_for=lost_for, local=local)
+        delay = self.limits.pause(
+            failures,
+            lost_for=time.monotonic() - self._failing_since,
+            local=self.trouble in _LOCAL,
+            waited=tried_for if self.trouble is Trouble.UNREACHABLE else 0.0,
+        )
         until = time.monotonic() + delay * random.uniform(0.75, 1.25)
         while (left := until - time.monotonic()) > 0 and self._wanted():
             self._wake.clear()
             await _wait(self._wake, left)
 
     def _wanted(self) -> bool:
-        return bool(self.viewers) or time.monotonic() - self._left_at < self._limits.linger
+        return bool(self.viewers) or time.monotonic() - self._left_at < self.limits.linger
 
     async def _sweep(self) -> None:
         """End viewers that have waited too long for a picture."""
@@ -258,9 +262,9 @@ class Feed:
             now = time.monotonic()
             stalled = False
             # Who joins meanwhile waits longer than this.
-            pause = min(self._limits.stall, self._limits.first_picture)
+            pause = min(self.limits.stall, self.limits.first_picture)
             for viewer in tuple(self._viewers):
-                limit = self._limits.stall if viewer.fed else self._limits.first_picture
+                limit = self.limits.stall if viewer.fed else self.limits.first_picture
                 if viewer.ended:
                     continue
                 if now - viewer.last_push > limit:
@@ -292,23 +296,23 @@ class Feed:
         now = time.monotonic()
         if isinstance(unit, AccessUnit):
             self._receive_picture(unit, now)
-        elif self._programme is not None and now - unit.captured <= self._limits.max_lag:
+        elif self._programme is not None and now - unit.captured <= self.limits.max_lag:
             self._programme.sound(unit)
 
     def _receive_picture(self, unit: AccessUnit, now: float) -> None:
-        if now - unit.captured > self._limits.max_lag:
+        if now - unit.captured > self.limits.max_lag:
             self._forget_group()
             return
         self._last_unit = now
         if self._programme is None:
             self._programme = Programme(
                 unit.captured,
-                group_bytes=self._limits.group_bytes,
+                group_bytes=self.limits.group_bytes,
                 on_chunk=self._give,
                 on_renewal=self._end_viewers,
             )
-        if not self._programme.picture(unit, read=bool(self._viewers)):
-            return
+        if not self._programme.picture(unit, read=bool(self._viewers)) or self._permit is None:
+            return  # what looked at the picture may have cut this feed
         if unit.keyframe:
             for future in self._waiters:
                 if not future.done():
@@ -340,7 +344,7 @@ class Feed:
             self._programme is not None
             and self._programme.keyframe is not None
             and self._session is not None
-            and time.monotonic() - self._last_unit <= self._limits.stall
+            and time.monotonic() - self._last_unit <= self.limits.stall
         )
 
     def _forget(self) -> None:

@@ -39,14 +39,17 @@ class FeedLimits:
     group_bytes: int = 8 * 1024 * 1024
     """Room for the group of pictures that lets a viewer start at once."""
 
-    def pause(self, failures: int, *, lost_for: float, local: bool) -> float:
+    def pause(self, failures: int, *, lost_for: float, local: bool, waited: float = 0.0) -> float:
         """Return how long to wait after so many failures in a row, in seconds.
 
         `lost_for` is how long there has been no picture, `local` whether only the camera is
         asked. Then asking costs little, and an outage is short as a rule: in the first
-        minute nobody waits long for its end to be noticed.
+        minute nobody waits long for its end to be noticed. `waited` is for how long the
+        camera was waited for already, in vain: then that was the pause.
         """
         first, longest = self.backoff
         # The exponent is bounded so that a week of failures does not overflow a float.
         delay = min(longest, first * (1 << min(failures - 1, 16)))
-        return min(delay, SOON_PAUSE) if local and lost_for < SOON else delay
+        if not local or lost_for >= SOON:
+            return delay
+        return max(0.0, min(delay, SOON_PAUSE) - waited)

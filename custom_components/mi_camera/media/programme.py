@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from .access_unit import Tracks
+from .access_unit import Origin, Tracks
 from .mux import TsMuxer
 from .parameter_sets import parameter_sets
 from .sound import SoundTrack
@@ -20,8 +20,17 @@ __all__ = ["Chunk", "Programme"]
 # The sound begins so much after its first picture, in seconds, and never before it.
 _SOUND_LAG: Final = 0.01
 
-type Chunk = tuple[bytes, bool, bool]
-"""Transport packets, whether they begin with a key frame, and whether they are only sound."""
+
+class Chunk(NamedTuple):
+    """Transport packets, and what they are of."""
+
+    data: bytes
+    keyframe: bool
+    """Whether they begin with a key frame."""
+    sound: bool
+    """Whether there is no picture in them."""
+    origin: Origin
+    """Of the unit they were made of; silence has that of the newest unit."""
 
 
 class Programme:
@@ -58,6 +67,7 @@ class Programme:
         self._newest = 0.0
         self._sound: SoundTrack | None = None
         self._sound_end = 0.0
+        self._origin: Origin | None = None
 
     def __iter__(self) -> Iterator[Chunk]:
         """Iterate over the chunks of the current group."""
@@ -68,12 +78,13 @@ class Programme:
 
         `read` is whether anybody reads the programme, for only then is sound coded.
         """
+        self._came_from(unit)
         if unit.keyframe:
             self._begin(unit)
         if self._muxer is None or self.keyframe is None:
             return False
         self._newest = unit.captured
-        self._give((self._muxer.mux(unit), unit.keyframe, False))
+        self._give(self._muxer.mux(unit), keyframe=unit.keyframe)
         if read:
             self.begin_sound()
             if self._sound is not None:
@@ -83,6 +94,7 @@ class Programme:
     def sound(self, unit: SoundUnit) -> None:
         """Take a piece of sound."""
         if self._sound is not None:
+            self._came_from(unit)
             self._give_sound(self._sound.add(unit))
 
     def begin_sound(self) -> None:
@@ -130,11 +142,18 @@ class Programme:
 
     def _give_sound(self, packets: list[SoundPacket]) -> None:
         if packets and self._muxer is not None:
-            self._give((b"".join(map(self._muxer.mux_sound, packets)), False, True))
+            self._give(b"".join(map(self._muxer.mux_sound, packets)), sound=True)
             self._behind_sound = max(1, len(self._group))
 
-    def _give(self, chunk: Chunk) -> None:
-        self._group_bytes += len(chunk[0])
+    def _came_from(self, unit: AccessUnit | SoundUnit) -> None:
+        origin = self._origin
+        if origin is None or origin.source is not unit.source or origin.epoch != unit.epoch:
+            self._origin = Origin(unit.source, unit.epoch)
+
+    def _give(self, data: bytes, *, keyframe: bool = False, sound: bool = False) -> None:
+        assert self._origin is not None
+        chunk = Chunk(data, keyframe, sound, self._origin)
+        self._group_bytes += len(data)
         if self._group_bytes <= self._room:
             self._group.append(chunk)
         else:

@@ -16,7 +16,10 @@ from typing import TYPE_CHECKING
 from .relay_reader import PATH, RelayReader
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..gate import Permit
+    from .access_unit import Source
     from .feed import Feed
 
 __all__ = ["Relay", "RelayStats"]
@@ -40,6 +43,7 @@ class RelayStats:
 class _Grant:
     feed: Feed
     permit: Permit
+    source: Source
 
 
 def _digest(token: str) -> bytes:
@@ -50,8 +54,13 @@ def _digest(token: str) -> bytes:
 class Relay:
     """Serves feeds to readers on this machine."""
 
-    def __init__(self) -> None:
-        """Make a relay that is not listening yet."""
+    def __init__(self, on_violation: Callable[[Source], None] | None = None) -> None:
+        """Make a relay that is not listening yet.
+
+        `on_violation` is called when something else than was granted was about to leave,
+        with the source that was granted; whoever read it has been aborted.
+        """
+        self._on_violation = on_violation
         self.stats = RelayStats()
         self._grants: dict[bytes, _Grant] = {}
         self._readers: set[RelayReader] = set()
@@ -69,19 +78,24 @@ class Relay:
         )
         self._port = self._server.sockets[0].getsockname()[1]
 
-    async def stop(self) -> None:
-        """Cut everything and stop listening."""
+    def close(self) -> None:
+        """Stop listening, then cut everything, now: who is cut finds nobody to knock at."""
+        self._port = None
+        if self._server is not None:
+            self._server.close()
         self.cut()
+
+    async def stop(self) -> None:
+        """Close, and wait until no connection is left."""
+        self.close()
         if (server := self._server) is not None:
             self._server = None
-            self._port = None
-            server.close()
-            for reader in tuple(self._readers):
-                reader.abort()
             await server.wait_closed()
 
-    def grant(self, feed: Feed, permit: Permit) -> str:
+    def grant(self, feed: Feed, permit: Permit, source: Source | None = None) -> str:
         """Return a new address at which `feed` can be read while `permit` is valid.
+
+        Only what has come from `source` leaves there; the feed's own if it is not given.
 
         Raises:
             RuntimeError: the relay is not listening.
@@ -89,15 +103,22 @@ class Relay:
         if self._port is None:
             raise RuntimeError("the relay is not listening")
         token = secrets.token_urlsafe(24)
-        self._grants[_digest(token)] = _Grant(feed, permit)
+        self._grants[_digest(token)] = _Grant(feed, permit, source or feed.source)
         return f"http://{HOST}:{self._port}{PATH}?auth={token}"
 
     def revoke(self, url: str) -> None:
         """Make an address dead for ever and abort who reads there."""
-        key = _digest(url.rpartition("?auth=")[2])
-        self._grants.pop(key, None)
+        self._end({_digest(url.rpartition("?auth=")[2])})
+
+    def cut_camera(self, did: str) -> None:
+        """Make all addresses of one camera dead for ever and abort their readers, now."""
+        self._end({key for key, grant in self._grants.items() if grant.source.did == did})
+
+    def _end(self, keys: set[bytes]) -> None:
+        for key in keys:
+            self._grants.pop(key, None)
         for reader in tuple(self._readers):
-            if reader.key == key:
+            if reader.key in keys:
                 reader.abort()
 
     def cut(self) -> None:
@@ -109,8 +130,8 @@ class Relay:
     # -- for its readers ---------------------------------------------------------------
 
     def enter(self, reader: RelayReader) -> bool:
-        """Take in a connection; False when there are too many."""
-        if len(self._readers) >= MAX_READERS or self._server is None:
+        """Take in a connection; False when there are too many, or the relay has closed."""
+        if len(self._readers) >= MAX_READERS or self._port is None:
             return False
         self._readers.add(reader)
         return True
@@ -126,5 +147,10 @@ class Relay:
         if grant is None or not grant.permit.valid:
             self.stats.refused += 1
             return False
-        reader.serve(key, grant.permit, grant.feed.view(grant.permit))
+        reader.serve(key, grant.permit, grant.source, grant.feed.view(grant.permit))
         return True
+
+    def violated(self, source: Source) -> None:
+        """Report that something of elsewhere was about to leave where `source` was granted."""
+        if self._on_violation is not None:
+            self._on_violation(source)

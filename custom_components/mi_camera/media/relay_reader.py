@@ -17,6 +17,7 @@ from urllib.parse import parse_qs, urlsplit
 
 if TYPE_CHECKING:
     from ..gate import Permit
+    from .access_unit import Origin, Source
     from .relay import Relay
     from .viewer import Viewer
 
@@ -52,6 +53,8 @@ class RelayReader(asyncio.Protocol):
         self._head = bytearray()
         self._deadline: asyncio.TimerHandle | None = None
         self._permit: Permit | None = None
+        self._source: Source | None = None
+        self._origin: Origin | None = None
         self._viewer: Viewer | None = None
         self._paused = False
 
@@ -133,10 +136,11 @@ class RelayReader(asyncio.Protocol):
 
     # -- pictures --------------------------------------------------------------------------
 
-    def serve(self, key: bytes, permit: Permit, viewer: Viewer) -> None:
-        """Write a viewer's chunks from now on."""
+    def serve(self, key: bytes, permit: Permit, source: Source, viewer: Viewer) -> None:
+        """Write a viewer's chunks from now on, of this source and the permit's epoch only."""
         self.key = key
         self._permit = permit
+        self._source = source
         self._viewer = viewer
         self._stats.connections += 1
         if self._transport is not None:
@@ -149,15 +153,30 @@ class RelayReader(asyncio.Protocol):
         viewer, permit = self._viewer, self._permit
         if viewer is None or permit is None:
             return
-        while not self._paused and (chunk := viewer.take()) is not None:
+        while not self._paused and (taken := viewer.take()) is not None:
+            chunk, origin = taken
             if self._transport is None or not permit.valid:
                 self.abort()
+                return
+            # The same object chunk after chunk, so as a rule this is all it takes.
+            known = origin is not None and origin is self._origin
+            if not known and not self._was_granted(origin, permit):
                 return
             self._transport.write(chunk)
             self._stats.bytes_sent += len(chunk)
             self._stats.last_byte_at = time.time()
         if viewer.ended:
             self._end()
+
+    def _was_granted(self, origin: Origin | None, permit: Permit) -> bool:
+        """Compare what is about to leave with what the token stands for."""
+        if origin is not None and origin.source == self._source and origin.epoch == permit.epoch:
+            self._origin = origin
+            return True
+        self.abort()
+        if self._source is not None:
+            self._relay.violated(self._source)
+        return False
 
     def _end(self) -> None:
         """End as the viewer has: what the reader has not taken by now is old."""

@@ -14,8 +14,10 @@ from av.error import FFmpegError
 from .mux import CODEC_NAMES
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..gate import Permit
-    from .access_unit import AccessUnit
+    from .access_unit import AccessUnit, Source
     from .feed import Feed
 
 __all__ = ["Still", "StillMaker", "decode_keyframe"]
@@ -66,11 +68,26 @@ def decode_keyframe(unit: AccessUnit, width: int | None = None, height: int | No
 class StillMaker:
     """Makes the stills of one feed, one decoding at a time."""
 
-    def __init__(self, feed: Feed, *, max_age: float = 10.0, timeout: float = 12.0) -> None:
-        """Stills are never older than `max_age` seconds; `timeout` bounds the waiting."""
+    def __init__(
+        self,
+        feed: Feed,
+        source: Source | None = None,
+        *,
+        max_age: float = 10.0,
+        timeout: float = 12.0,
+        on_violation: Callable[[Source], None] | None = None,
+    ) -> None:
+        """Make stills of `source`, the feed's own if it is not given.
+
+        They are never older than `max_age` seconds, which may be changed at any time;
+        `timeout` bounds the waiting. `on_violation` is called when the feed has given a
+        picture of elsewhere.
+        """
+        self.max_age = max_age
         self._feed = feed
-        self._max_age = max_age
+        self._source = source or feed.source
         self._timeout = timeout
+        self._on_violation = on_violation
         self._lock = asyncio.Lock()
         self._last: tuple[Permit, tuple[int | None, int | None], Still] | None = None
 
@@ -88,17 +105,19 @@ class StillMaker:
         async with self._lock:
             try:
                 unit = await self._feed.keyframe(
-                    permit, max_age=self._max_age, timeout=self._timeout
+                    permit, max_age=self.max_age, timeout=self._timeout
                 )
             except TimeoutError:
                 return None
-            if unit.source != self._feed.source or unit.epoch != permit.epoch:
+            if unit.source != self._source or unit.epoch != permit.epoch:
+                if permit.valid and self._on_violation is not None:
+                    self._on_violation(self._source)
                 return None
             identity = (unit.session, unit.sequence)
             if self._last is not None:
                 for_permit, size, still = self._last
                 if for_permit == permit and size == (width, height) and still.identity == identity:
-                    return still if permit.valid and still.age <= self._max_age else None
+                    return still if permit.valid and still.age <= self.max_age else None
             try:
                 jpeg = await asyncio.get_running_loop().run_in_executor(
                     None, decode_keyframe, unit, width, height
@@ -106,7 +125,7 @@ class StillMaker:
             except ValueError:
                 return None
             still = Still(jpeg, unit.captured, identity)
-            if not permit.valid or still.age > self._max_age:
+            if not permit.valid or still.age > self.max_age:
                 return None
             self._last = (permit, (width, height), still)
             return still

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from .access_unit import Origin
+
 __all__ = ["Viewer"]
 
 
@@ -29,7 +31,7 @@ class Viewer:
         """
         self._leave = leave
         self._max_bytes = max_bytes
-        self._queue: deque[bytes] = deque()
+        self._queue: deque[tuple[bytes, Origin | None]] = deque()
         self._bytes = 0
         self._want_keyframe = True
         self._ended = False
@@ -48,7 +50,9 @@ class Viewer:
         """Call `notify` from now on, synchronously, when a chunk has come or the end has."""
         self._notify = notify
 
-    def push(self, chunk: bytes, keyframe: bool, sound: bool = False) -> None:
+    def push(
+        self, chunk: bytes, keyframe: bool, sound: bool = False, origin: Origin | None = None
+    ) -> None:
         """Queue a chunk (called by the feed); `sound` is one without a picture."""
         if self._ended or (self._want_keyframe and not keyframe):
             return
@@ -63,17 +67,17 @@ class Viewer:
         if not sound:
             self.fed = True
             self.last_push = time.monotonic()
-        self._queue.append(chunk)
+        self._queue.append((chunk, origin))
         self._bytes += len(chunk)
         self._notify()
 
-    def take(self) -> bytes | None:
-        """Return the next chunk, None when there is none now."""
+    def take(self) -> tuple[bytes, Origin | None] | None:
+        """Return the next chunk and where it comes from, None when there is none now."""
         if not self._queue:
             return None
-        chunk = self._queue.popleft()
-        self._bytes -= len(chunk)
-        return chunk
+        taken = self._queue.popleft()
+        self._bytes -= len(taken[0])
+        return taken
 
     def end(self) -> None:
         """End at once; what is queued is dropped."""
@@ -95,9 +99,9 @@ class Viewer:
 
     async def __anext__(self) -> bytes:
         """Wait for the next chunk."""
-        while (chunk := self.take()) is None:
+        while (taken := self.take()) is None:
             if self._ended:
                 raise StopAsyncIteration
             self._changed.clear()
             await self._changed.wait()
-        return chunk
+        return taken[0]

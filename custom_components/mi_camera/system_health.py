@@ -1,0 +1,44 @@
+"""What Home Assistant's system information says about the gate."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from homeassistant.core import callback
+from homeassistant.util import dt as dt_util
+
+from .const import DOMAIN
+from .kill_switch import DATA_KILL_SWITCH
+
+if TYPE_CHECKING:
+    from homeassistant.components.system_health import SystemHealthRegistration
+    from homeassistant.core import HomeAssistant
+
+    from .hub import Hub
+
+
+@callback
+def async_register(hass: HomeAssistant, register: SystemHealthRegistration) -> None:
+    """Tell where the information comes from and where it can be changed."""
+    register.async_register_info(_async_info, f"/config/integrations/integration/{DOMAIN}")
+
+
+async def _async_info(hass: HomeAssistant) -> dict[str, Any]:
+    kill_switch = hass.data[DATA_KILL_SWITCH]
+    record = kill_switch.record
+    info: dict[str, Any] = {
+        "pictures_allowed": kill_switch.gate.is_open,
+        "saved": kill_switch.saved is not False,
+        "violations": kill_switch.violations,
+    }
+    if record is not None:
+        info["since"] = dt_util.parse_datetime(record.changed_at or "")
+        info["hidden"] = len(record.hidden)
+        info["quarantined"] = len(record.quarantined)
+    for entry in hass.config_entries.async_loaded_entries(DOMAIN):
+        hub: Hub = entry.runtime_data
+        cameras = hub.cameras.values()
+        info["cameras"] = len(cameras)
+        info["reachable"] = sum(one.reachable for one in cameras)
+        info["readers"] = hub.relay.stats.connections
+    return info

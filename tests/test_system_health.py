@@ -1,0 +1,64 @@
+"""Home Assistant's system information tells of the gate, with and without the hub."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from homeassistant.components.system_health import get_info
+from homeassistant.setup import async_setup_component
+
+from custom_components.mi_camera.const import DOMAIN
+from custom_components.mi_camera.kill_switch import DATA_KILL_SWITCH
+
+from .conftest import settle
+
+if TYPE_CHECKING:
+    from homeassistant.core import HomeAssistant
+
+    from custom_components.mi_camera.hub import MiCameraConfigEntry
+
+    from .home import Home
+
+
+async def info(hass: HomeAssistant) -> dict[str, Any]:
+    assert await async_setup_component(hass, "system_health", {})
+    await hass.async_block_till_done()
+    return (await get_info(hass))[DOMAIN]  # type: ignore[return-value]
+
+
+async def test_it_tells_of_the_gate_and_the_cameras(
+    hass: HomeAssistant, entry: MiCameraConfigEntry, home: Home
+) -> None:
+    told = await info(hass)
+    assert told.pop("since").startswith("20")
+    assert told == {
+        "pictures_allowed": True,
+        "saved": True,
+        "violations": 0,
+        "hidden": 0,
+        "quarantined": 0,
+        "cameras": 2,
+        "reachable": 2,
+        "readers": 0,
+    }
+    kill_switch = hass.data[DATA_KILL_SWITCH]
+    kitchen, porch = (str(camera.spec.did) for camera in home.cameras)
+    await kill_switch.async_hide(kitchen)
+    kill_switch.async_violation(porch, "picture of another camera")
+    await settle(hass)
+    told = await info(hass)
+    assert (told["hidden"], told["quarantined"], told["violations"]) == (1, 1, 1)
+    await kill_switch.async_engage()
+    told = await info(hass)
+    assert told["pictures_allowed"] is False
+    assert told["reachable"] == 0
+
+
+async def test_it_tells_what_there_is_without_the_hub(
+    hass: HomeAssistant, entry: MiCameraConfigEntry
+) -> None:
+    await hass.config_entries.async_remove(entry.entry_id)
+    await settle(hass)
+    told = await info(hass)
+    assert told["pictures_allowed"] is False
+    assert "cameras" not in told
