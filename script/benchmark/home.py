@@ -129,7 +129,7 @@ class Home:
         assert self._account is not None
         private, public = new_client_key()
         try:
-            vendor = await self._account.miss_vendor(str(camera.did), public)
+            vendor = await self._account.miss_vendor(str(camera.did), public, allowed=lambda: True)
         except CloudError as err:
             raise BenchFailed(f"the simulated cloud gives no keys: {err}") from err
         return MissKeys(private, public, vendor.device_public, vendor.sign)

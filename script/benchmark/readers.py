@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Self
 import aiohttp
 import av
 
+from simulator.house.transport_stream import TransportStream, Unit
 from simulator.tag import Tag, read_frame
 
 from .processes import BenchFailed
-from .transport_stream import Picture, TransportStream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -61,7 +61,7 @@ class Reader:
         finally:
             self._came.set()
 
-    async def first(self) -> Picture:
+    async def first(self) -> Unit:
         """Return the first picture that can be decoded.
 
         Raises:
@@ -86,18 +86,18 @@ class Reader:
             pass
         raise BenchFailed(f"{self.what} gives no picture")
 
-    def pictures(self) -> Iterator[Picture]:
+    def pictures(self) -> Iterator[Unit]:
         """Yield all pictures so far."""
         stream = TransportStream()
         for at, chunk in self.chunks:
             yield from stream.feed(chunk, at)
 
 
-def decode(pictures: Iterable[Picture]) -> Iterator[tuple[Picture, Tag | None]]:
+def decode(pictures: Iterable[Unit]) -> Iterator[tuple[Unit, Tag | None]]:
     """Decode H.264 pictures from the first that is a start; yield each with its tag."""
     decoder = av.CodecContext.create("h264", "r")
     assert isinstance(decoder, av.VideoCodecContext)
-    waiting: dict[int, Picture] = {}
+    waiting: dict[int, Unit] = {}
     for index, picture in enumerate(pictures):
         if not waiting and not picture.is_start:
             continue
@@ -109,7 +109,7 @@ def decode(pictures: Iterable[Picture]) -> Iterator[tuple[Picture, Tag | None]]:
                 yield waiting[frame.pts], read_frame(frame)
 
 
-def check(picture: Picture, did: int, what: str) -> None:
+def check(picture: Unit, did: int, what: str) -> None:
     """Make sure that this one picture decodes, and shows the camera it should.
 
     Raises:

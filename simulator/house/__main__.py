@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from simulator.house import demo
 from simulator.house.errors import HouseError
+from simulator.house.matrix.command import matrix
 from simulator.house.soak import soak
 
 if TYPE_CHECKING:
@@ -44,12 +45,23 @@ def _parser() -> argparse.ArgumentParser:
         help="description of the simulated home",
     )
 
-    long = commands.add_parser("soak", help="viewers, casts and kills for a while, all judged")
+    long = commands.add_parser(
+        "soak", help="viewers of every kind, faults and kills for a while, all judged"
+    )
     long.add_argument("--minutes", type=_minutes, default=1.0, help="of measurement (default: 1)")
     long.add_argument("--cameras", type=_cameras, default=3, help="1 to 8 (default: 3)")
+    long.add_argument(
+        "--kills", type=_kills, metavar="N", help="only measure so many kills, nothing else"
+    )
     long.add_argument("--json", action="store_true", help="JSON on the last line of stdout")
     long.add_argument("--seed", type=int, help="of what happens when (default: by chance)")
     long.add_argument("--port", type=_port, help="of Home Assistant (default: a free one)")
+    long.add_argument(
+        "--matrix", action="store_true", help="instead: every way out, tried once, as a table"
+    )
+    long.add_argument(
+        "--write", type=Path, metavar="FILE", help="with --matrix: write the document there"
+    )
     return parser
 
 
@@ -59,6 +71,10 @@ def _port(text: str) -> int:
 
 def _cameras(text: str) -> int:
     return _within(text, 1, 8)
+
+
+def _kills(text: str) -> int:
+    return _within(text, 1, 100_000)
 
 
 def _within(text: str, low: int, high: int) -> int:
@@ -81,6 +97,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     arguments = _parser().parse_args(argv)
     try:
+        if arguments.command == "soak" and arguments.matrix:
+            return asyncio.run(
+                matrix(port=arguments.port, as_json=arguments.json, write=arguments.write)
+            )
         if arguments.command == "soak":
             return asyncio.run(
                 soak(
@@ -89,6 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
                     seed=arguments.seed,
                     port=arguments.port,
                     as_json=arguments.json,
+                    kills=arguments.kills,
                 )
             )
         if arguments.check:

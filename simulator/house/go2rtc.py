@@ -36,6 +36,7 @@ _API_PATHS = (
     "/api/ws",
 )
 _SOURCE = re.compile(r"http://[^\s\"]+[?&]auth=[^\s\"&#]+")
+_NAME = re.compile(r"\s+\"?([\w.%-]+)\"?:\s*$")
 
 
 def find_go2rtc() -> Path | None:
@@ -76,6 +77,7 @@ class Go2rtc:
         self.access = Access(
             f"http://{_HOST}:{process.free_port()}/", secrets.token_hex(16), secrets.token_hex(16)
         )
+        self._rtsp = f"{_HOST}:{process.free_port()}"
         self._child = process.Child(
             [str(program), "-config", str(self._config)], log=self.log, cwd=folder
         )
@@ -121,7 +123,7 @@ class Go2rtc:
                 "password": self.access.password,
             },
             "exec": {"allow_paths": ["ffmpeg"]},
-            "rtsp": {"listen": f"{_HOST}:{process.free_port()}"},
+            "rtsp": {"listen": self._rtsp},
             "webrtc": {
                 "listen": address,
                 "candidates": [address],
@@ -144,24 +146,45 @@ class Go2rtc:
                 return
 
     async def _call(self) -> None:
-        login = aiohttp.encode_basic_auth(self.access.username, self.access.password)
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as http,
-            http.get(f"{self.access.url}api", headers={"Authorization": login}) as response,
+            http.get(f"{self.access.url}api", headers=self.login()) as response,
         ):
             if not response.ok:
                 raise Go2rtcFailed(f"go2rtc answers {response.status}")
+
+    def login(self) -> dict[str, str]:
+        """Return the header its API wants."""
+        login = aiohttp.encode_basic_auth(self.access.username, self.access.password)
+        return {"Authorization": login}
 
     def sources(self) -> list[str]:
         """Return the relay's addresses that it holds: all it has been given and not replaced.
 
         Its API shows them without their keys, its configuration with them.
         """
+        return _SOURCE.findall(self._written())
+
+    def streams(self) -> dict[str, str]:
+        """Return the newest address of the relay that it has been given, by name of stream."""
+        found: dict[str, str] = {}
+        name = ""
+        for line in self._written().splitlines():
+            if match := _NAME.match(line):
+                name = match[1]
+            elif match := _SOURCE.search(line):
+                found[name] = match[0]
+        return found
+
+    def rtsp(self, name: str) -> str:
+        """Return where a stream can be played by everybody on this machine, without a password."""
+        return f"rtsp://{self._rtsp}/{name}"
+
+    def _written(self) -> str:
         try:
-            text = self._config.read_text("utf-8")
+            return self._config.read_text("utf-8")
         except OSError:
-            return []
-        return _SOURCE.findall(text)
+            return ""
 
     async def stop(self) -> None:
         """End the process and delete its configuration, which holds addresses of streams."""

@@ -248,9 +248,9 @@ class Hass:
                 await asyncio.sleep(0.1)
         raise HassFailed(f"hass did not answer within {BOOT_TIMEOUT:.0f} s; its log: {self.log}")
 
-    async def stop(self) -> None:
-        """End the process as a service manager would."""
-        await self._child.stop()
+    async def stop(self, patience: float = process.TERM_TIMEOUT) -> None:
+        """End the process as a service manager would; without patience, as a power cut."""
+        await self._child.stop(patience)
 
     async def restart(self) -> float:
         """Stop and start; return the seconds until the API answered again."""

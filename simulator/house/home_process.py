@@ -143,9 +143,18 @@ class Control:
         """Make the cloud unreachable, or reachable again."""
         await self._call("POST", "/cloud", {"down": down})
 
-    async def reboot(self, did: int) -> None:
-        """Reboot a camera."""
-        await self._call("POST", f"/cameras/{did}/reboot")
+    async def reboot(self, did: int, *, downtime: float = 0.0) -> None:
+        """Reboot a camera, which answers nothing for ``downtime`` seconds."""
+        await self._call("POST", f"/cameras/{did}/reboot", {"downtime": downtime})
+
+    async def network(self, did: int, *, loss: float, duplicate: float, delay: float) -> None:
+        """Make the network around a camera bad: shares lost and doubled, seconds late."""
+        body = {"loss": loss, "duplicate": duplicate, "delay": delay}
+        await self._call("POST", f"/cameras/{did}/network", body)
+
+    async def swap(self, did: int, other: int) -> None:
+        """Give two cameras each other's address, as a DHCP server may after a power cut."""
+        await self._call("POST", f"/cameras/{did}/swap", {"with": other})
 
 
 class HomeProcess:

@@ -12,9 +12,11 @@ from simulator.house.errors import DisplayMissing, Go2rtcFailed, HassFailed, Hom
 from simulator.house.go2rtc import Go2rtc, find_go2rtc
 from simulator.house.hass import INTEGRATION, Hass
 from simulator.house.home_process import Control, HomePlan, HomeProcess
+from simulator.house.process import TERM_TIMEOUT
 from simulator.house.watch import signed_in_picture
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from pathlib import Path
 
     from simulator.house.progress import Progress
@@ -28,8 +30,19 @@ class House:
     earlier run: then what was set up there is kept.
     """
 
-    def __init__(self, plan: HomePlan, directory: Path, port: int, progress: Progress) -> None:
-        """Describe; nothing runs before the context is entered."""
+    def __init__(
+        self,
+        plan: HomePlan,
+        directory: Path,
+        port: int,
+        progress: Progress,
+        *,
+        extra_yaml: str = "",
+    ) -> None:
+        """Describe; nothing runs before the context is entered.
+
+        ``extra_yaml`` configures what else is to be in this Home Assistant.
+        """
         self.plan = plan
         self.directory = directory
         self.home = HomeProcess(plan, directory / "home.log")
@@ -41,6 +54,7 @@ class House:
             port,
             cloud=plan.cloud_url,
             go2rtc=None if self.go2rtc is None else self.go2rtc.access,
+            extra_yaml=extra_yaml,
         )
         self.dashboard = ""
         """Address of the dashboard."""
@@ -143,16 +157,37 @@ class House:
             await self._client.close()
             self._client = None
 
-    async def restart_hass(self) -> float:
-        """Restart Home Assistant, sign in again; return the seconds until all was there."""
+    async def restart_hass(
+        self,
+        *,
+        meanwhile: Callable[[], None] | None = None,
+        starting: Callable[[HassClient], Awaitable[None]] | None = None,
+        available: bool = True,
+        patience: float = TERM_TIMEOUT,
+    ) -> float:
+        """Restart Home Assistant, sign in again; return the seconds until all was there.
+
+        ``meanwhile`` is called while it is down, and ``starting`` when its API answers first.
+        All is there when it is known and, unless told otherwise, ``available``. It has so many
+        seconds of ``patience`` to end; with none it ends as in a power cut.
+        """
         began = self._progress.seconds
         for remaining in (1, 0):
             await self._close_client()
-            await self.hass.restart()
+            await self.hass.stop(patience)
+            if meanwhile is not None:
+                meanwhile()
+                meanwhile = None
+            await self.hass.start()
             self._client = await HassClient(self.hass.url).__aenter__()
+            if starting is not None:
+                await starting(self._client)
+                starting = None
             await setup_home.wait_running(self._client)
             try:
-                self._entities = await setup_home.wait_entities(self._client, self.plan)
+                self._entities = await setup_home.wait_entities(
+                    self._client, self.plan, available=available
+                )
                 break
             except DisplayMissing as error:
                 if not remaining:

@@ -67,16 +67,16 @@ class Child:
             return 0
         return await self._process.wait()
 
-    async def stop(self) -> int:
-        """End the process: SIGTERM, then SIGKILL after :data:`TERM_TIMEOUT`."""
+    async def stop(self, patience: float = TERM_TIMEOUT) -> int:
+        """End the process: SIGTERM, then SIGKILL after ``patience`` seconds, at once for 0."""
         process = self._process
         if process is None:
             return 0
         if process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
-                process.send_signal(signal.SIGTERM)
+                process.send_signal(signal.SIGTERM if patience > 0 else signal.SIGKILL)
             try:
-                async with asyncio.timeout(TERM_TIMEOUT):
+                async with asyncio.timeout(patience if patience > 0 else TERM_TIMEOUT):
                     await process.wait()
             except TimeoutError:
                 with contextlib.suppress(ProcessLookupError):

@@ -134,8 +134,10 @@ async def _run(
     raise SetupFailed(f"{handler}: no end to the flow")
 
 
-async def wait_entities(client: HassClient, plan: HomePlan) -> Entities:
+async def wait_entities(client: HassClient, plan: HomePlan, *, available: bool = True) -> Entities:
     """Wait until every camera, the switch and every display is there and available.
+
+    Unless they must be ``available``, cameras and displays need only be known.
 
     Raises :class:`SetupFailed`, and its kind :class:`DisplayMissing` when only a display is.
     """
@@ -143,7 +145,7 @@ async def wait_entities(client: HassClient, plan: HomePlan) -> Entities:
     deadline = began + START_TIMEOUT
     missing = "nothing was looked for"
     while time.monotonic() < deadline:
-        found = await _find(client, plan)
+        found = await _find(client, plan, available=available)
         if isinstance(found, Entities):
             return found
         if found.startswith("display") and time.monotonic() > began + DISPLAY_TIMEOUT:
@@ -153,7 +155,7 @@ async def wait_entities(client: HassClient, plan: HomePlan) -> Entities:
     raise SetupFailed(f"after {START_TIMEOUT:.0f} s there is still no {missing}")
 
 
-async def _find(client: HassClient, plan: HomePlan) -> Entities | str:
+async def _find(client: HassClient, plan: HomePlan, *, available: bool) -> Entities | str:
     registry = await client.registry()
     states = await client.states()
     cameras: dict[int, str] = {}
@@ -180,20 +182,20 @@ async def _find(client: HassClient, plan: HomePlan) -> Entities | str:
     if switch not in states:
         return "kill switch"
     # With pictures off cameras are unavailable, and rightly so.
-    if states[switch]["state"] == "on":
+    if available and states[switch]["state"] == "on":
         for did, name in plan.cameras.items():
             if states[cameras[did]]["state"] in {"unavailable", "unknown"}:
                 return f"picture of camera {name}: it is unavailable"
     for name in plan.displays:
         player = players.get(name)
-        if player is None or states[player]["state"] in {"unavailable", "unknown"}:
+        if available and (player is None or states[player]["state"] in {"unavailable", "unknown"}):
             return f"display {name}"
     entries = await client.entries(INTEGRATION)
     return Entities(
         str(entries[0]["entry_id"]),
         {did: cameras[did] for did in plan.cameras},
         switch,
-        {name: players[name] for name in plan.displays},
+        {name: players[name] for name in plan.displays if name in players},
         more,
     )
 

@@ -16,8 +16,11 @@ _MODELS = (
     ("isa.camera.hlc7", "pcma"),
 )
 _SCENES = ("kitchen", "nursery", "porch", "garden")
-# Small pictures at every quality: a soak is about many of them, on two cores.
-_SIZE = [640, 360]
+# Small pictures at every quality and many of them, on two cores; a key frame each second, so
+# that a picture comes soon after each kill.
+_SIZE = [320, 180]
+_FPS = 25
+_GOP_SECONDS = 1.0
 
 
 def describe(cameras: int, network: str = NETWORK) -> dict[str, Any]:
@@ -51,6 +54,8 @@ def _camera(index: int, network: str) -> dict[str, Any]:
         "transport": "tcp" if index % 3 == 1 else "udp",
         "codec": "h264",
         "audio": audio,
+        "fps": _FPS,
+        "gop_seconds": _GOP_SECONDS,
         "qualities": {str(quality): _SIZE for quality in (1, 2, 3)},
     }
 

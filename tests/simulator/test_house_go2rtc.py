@@ -95,6 +95,8 @@ async def test_the_real_one_wants_its_password_and_keeps_streams_to_itself(
                 async with http.put(stream, params=query, headers=headers) as response:
                     assert response.ok
         assert sorted(go2rtc.sources()) == sources
+        assert go2rtc.streams() == {"camera_0": sources[0], "camera_1": sources[1]}
+        assert go2rtc.rtsp("camera_0").startswith("rtsp://127.0.0.1:")
     finally:
         await go2rtc.stop()
     assert go2rtc.sources() == [], "its configuration goes with it"

@@ -107,3 +107,57 @@ def test_an_unreadable_picture_in_the_dark_counts_too() -> None:
     judge.killed(NOW)
     judge.take(Picture("still", None, NOW + 5, NOW + 6), 1)
     assert judge.after_kill == 1
+
+
+def test_one_camera_in_the_dark_is_not_the_others() -> None:
+    judge = Judge()
+    judge.killed(NOW, 1)
+    judge.take(picture(received=NOW + 200, age=100, requested=NOW - 500), 1)
+    judge.take(picture(did=2, received=NOW + 200, age=100, requested=NOW - 500), 2)
+    assert judge.after_kill == 1
+    judge.take(Picture("still", None, NOW + 5, NOW + 6), 1)
+    assert judge.after_kill == 2, "whatever it shows, it was asked for in the dark"
+    judge.allowed(NOW + 300, 1)
+    judge.take(picture(received=NOW + 2000, age=500), 1)
+    assert judge.after_kill == 2
+
+
+def test_what_was_kept_over_a_kill_is_not_live() -> None:
+    judge = Judge()
+    judge.killed(NOW)
+    judge.allowed(NOW + 100)
+    judge.take(picture("still", received=NOW + 300, age=400, requested=NOW + 200), 1)
+    assert judge.after_kill == 1
+    assert "kept over a kill" in judge.examples[0]
+
+
+def test_a_viewer_of_before_a_kill_sees_nothing_after_it() -> None:
+    judge = Judge()
+    judge.killed(NOW)
+    judge.allowed(NOW + 100)
+    fresh = picture("rtsp", received=NOW + 1500, age=20, requested=NOW - 900)
+    judge.take(fresh, 1)
+    assert judge.clean, "the session is not known"
+    judge.take(fresh, 1, session_ms=NOW + 150)
+    assert judge.clean, "let in afterwards"
+    judge.take(fresh, 1, session_ms=NOW - 900)
+    assert judge.after_kill == 1
+    assert "viewer of before a kill" in judge.examples[0]
+    last = picture("rtsp", received=NOW + 900, age=950, requested=NOW - 900)
+    judge.take(last, 1, session_ms=NOW - 900)
+    assert judge.after_kill == 1, "on its way as the kill came"
+
+
+def test_a_leak_counts_and_is_said() -> None:
+    judge = Judge()
+    judge.leaked("an old address gave 5 bytes")
+    assert judge.after_kill == 1
+    assert not judge.clean
+    assert "old address" in judge.examples[0]
+
+
+def test_a_kind_of_still_has_the_limit_of_stills() -> None:
+    judge = Judge()
+    judge.take(picture("still_token", age=STILL_AGE_MS + 1), 1)
+    assert judge.stale == 1
+    assert judge.by_source == {"still_token": 1}

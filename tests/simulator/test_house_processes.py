@@ -59,6 +59,21 @@ async def test_a_child_is_stopped_and_its_output_kept(tmp_path: Path) -> None:
     assert await child.stop() == 0
 
 
+async def test_a_child_is_not_asked_when_there_is_no_patience(tmp_path: Path) -> None:
+    stubborn = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
+        " print('up', flush=True); time.sleep(60)"
+    )
+    child = Child([sys.executable, "-c", stubborn], log=tmp_path / "child.log", cwd=tmp_path)
+    for patience in (0.0, 0.3):
+        await child.start()
+        async with asyncio.timeout(10):
+            while "up" not in child.tail():
+                await asyncio.sleep(0.05)
+        assert await child.stop(patience) == -9
+        child.log.unlink()
+
+
 async def test_a_child_that_ends_by_itself(tmp_path: Path) -> None:
     child = Child(
         [sys.executable, "-c", "import sys; sys.exit('no such thing')"],

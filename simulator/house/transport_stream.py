@@ -14,16 +14,16 @@ _IDR, _SPS, _PPS = 5, 7, 8
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
-    """One access unit in Annex B form."""
+class Unit:
+    """One access unit of H.264 in Annex B form."""
 
     data: bytes = field(repr=False)
     at: float
-    """When its last byte arrived, Unix time in seconds."""
+    """When its last byte arrived, in whatever unit the reader counts time."""
 
     @property
     def is_start(self) -> bool:
-        """Whether a decoder can begin here: an H.264 IDR picture with its parameter sets."""
+        """Whether a decoder can begin here: an IDR picture with its parameter sets."""
         kinds = set[int]()
         position = self.data.find(b"\0\0\1")
         while 0 <= position < len(self.data) - 3:
@@ -46,8 +46,8 @@ class TransportStream:
         self._data = bytearray()
         self._at = 0.0
 
-    def feed(self, data: bytes, at: float) -> Iterator[Picture]:
-        """Take bytes that arrived at `at`; yield the pictures they complete."""
+    def feed(self, data: bytes, at: float) -> Iterator[Unit]:
+        """Take bytes that arrived at ``at``; yield the pictures they complete."""
         data = self._rest + data
         position = 0
         while position + _PACKET <= len(data):
@@ -58,7 +58,7 @@ class TransportStream:
             position += _PACKET
         self._rest = data[position:]
 
-    def _packet(self, packet: bytes, at: float) -> Iterator[Picture]:
+    def _packet(self, packet: bytes, at: float) -> Iterator[Unit]:
         pid = (packet[1] & 0x1F) << 8 | packet[2]
         control = packet[3] >> 4 & 3
         if not control & 1:
@@ -66,11 +66,11 @@ class TransportStream:
         payload = packet[5 + packet[4] :] if control & 2 else packet[4:]
         if packet[1] & 0x40:
             # Stream ids E0 to EF are video.
-            if payload[:3] != b"\0\0\1" or payload[3] & 0xF0 != 0xE0:
+            if len(payload) < 9 or payload[:3] != b"\0\0\1" or payload[3] & 0xF0 != 0xE0:
                 return
             self._pid = pid
             if self._data:
-                yield Picture(bytes(self._data), self._at)
+                yield Unit(bytes(self._data), self._at)
             self._data = bytearray(payload[9 + payload[8] :])
         elif pid == self._pid:
             self._data += payload

@@ -1,0 +1,144 @@
+"""Addresses, tokens and streams are used again, and pictures are not asked where they are from."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .mutant import Mutant
+
+FEED = "tests/media/test_feed.py"
+RELAY = "tests/media/test_relay.py"
+HUB = "tests/test_hub.py"
+
+ADDRESSES: Final[tuple[Mutant, ...]] = (
+    Mutant(
+        name="relay-token-of-the-camera",
+        breaks="a token of the relay follows from the camera and can be known before",
+        file="media/relay.py",
+        old="token = secrets.token_urlsafe(24)",
+        new="token = secrets.token_urlsafe(0) + hashlib.sha256(feed.source.did.encode()).hexdigest()",
+        tests=(f"{RELAY}::test_revoking_ends_only_that_address",),
+    ),
+    Mutant(
+        name="relay-address-of-another-epoch",
+        breaks="the camera entity gives the address it has, whatever permit it was for",
+        file="camera.py",
+        old="if self._source is None or self._source[0] != permit:",
+        new="if self._source is None:",
+        tests=(f"{HUB}::test_an_address_of_another_epoch_is_not_given_again",),
+    ),
+    Mutant(
+        name="relay-cut-keeps-grants",
+        breaks="the relay ends its readers, who may come back",
+        file="media/relay.py",
+        old="        self._grants.clear()\n",
+        new="",
+        tests=(f"{RELAY}::test_what_was_cut_stays_dead_whatever_the_gate_says",),
+    ),
+    Mutant(
+        name="relay-revokes-without-ending",
+        breaks="an address is dead for newcomers, who reads there goes on",
+        file="media/relay.py",
+        old="            if reader.key in keys:\n                reader.abort()",
+        new="            if reader.key in keys:\n                continue",
+        tests=(f"{RELAY}::test_revoking_ends_only_that_address",),
+    ),
+    Mutant(
+        name="access-token-rotated-once",
+        breaks="of the two access tokens that are valid at a time one outlives the dark",
+        file="camera.py",
+        old="        self.async_update_token()\n        self.async_update_token()",
+        new="        self.async_update_token()",
+        tests=(f"{HUB}::test_every_epoch_has_a_stream_and_tokens_of_its_own",),
+    ),
+    Mutant(
+        name="hls-token-kept",
+        breaks="the HLS addresses of a stream stay good until its worker has ended",
+        file="live_stream.py",
+        old="    stream.access_token = None\n",
+        new="",
+        tests=(f"{HUB}::test_a_detached_stream_has_no_address_before_its_worker_has_ended",),
+    ),
+    Mutant(
+        name="hls-segments-kept",
+        breaks="the last segments of a stream stay until its worker has ended",
+        file="live_stream.py",
+        old="        output.cleanup()\n",
+        new="        continue\n",
+        tests=(f"{HUB}::test_a_detached_stream_has_no_address_before_its_worker_has_ended",),
+    ),
+    Mutant(
+        name="stream-pointed-elsewhere",
+        breaks="`update_source`: an old stream with its viewers gets the new pictures",
+        file="camera.py",
+        old="""\
+            self.stream = None
+            async_detach(stream)
+            async_end_in_background(self.hass, self.hub.entry, stream)
+
+    @callback
+    def _cut""",
+        new="""\
+            stream.update_source(self._relay_address() or stream.source)
+
+    @callback
+    def _cut""",
+        tests=(f"{HUB}::test_every_epoch_has_a_stream_and_tokens_of_its_own",),
+    ),
+    Mutant(
+        name="feed-ignores-source",
+        breaks="a feed hands round pictures of another camera or lens",
+        file="media/feed.py",
+        old="if unit.source != self.source or unit.epoch != permit.epoch:",
+        new="if unit.epoch != permit.epoch:",
+        tests=(f"{FEED}::test_a_picture_from_elsewhere_cuts_the_feed",),
+    ),
+    Mutant(
+        name="feed-ignores-epoch",
+        breaks="a feed hands round pictures of another epoch",
+        file="media/feed.py",
+        old="if unit.source != self.source or unit.epoch != permit.epoch:",
+        new="if unit.source != self.source:",
+        tests=(f"{FEED}::test_a_picture_from_elsewhere_cuts_the_feed",),
+    ),
+    Mutant(
+        name="feed-ignores-session",
+        breaks="a feed hands round pictures of a session that is over",
+        file="media/feed.py",
+        old="if unit.session != self._session:",
+        new="if self._session is None:",
+        tests=(f"{FEED}::test_a_picture_from_elsewhere_cuts_the_feed",),
+    ),
+    Mutant(
+        name="relay-ignores-source",
+        breaks="an address of one camera gives pictures of another",
+        file="media/relay_reader.py",
+        old="origin is not None and origin.source == self._source and origin.epoch",
+        new="origin is not None and origin.epoch",
+        tests=(f"{RELAY}::test_nothing_leaves_but_what_the_address_stands_for",),
+    ),
+    Mutant(
+        name="relay-ignores-epoch",
+        breaks="an address gives pictures of another epoch",
+        file="media/relay_reader.py",
+        old="origin.source == self._source and origin.epoch == permit.epoch:",
+        new="origin.source == self._source:",
+        tests=(f"{RELAY}::test_nothing_leaves_but_what_the_address_stands_for",),
+    ),
+    Mutant(
+        name="still-ignores-source",
+        breaks="a still of another camera or lens is given",
+        file="media/stills.py",
+        old="if unit.source != self._source or unit.epoch != permit.epoch:",
+        new="if unit.epoch != permit.epoch:",
+        tests=("tests/media/test_stills.py::test_no_still_of_another_camera_or_lens",),
+    ),
+    Mutant(
+        name="lens-guard-passes-all",
+        breaks="pictures of one lens that bear the other's label pass for the other's",
+        file="media/lens_guard.py",
+        old="        sequence = frame.sequence\n",
+        new="        sequence = frame.sequence\n        return (frame,)\n",
+        tests=("tests/media/test_lens_guard.py::test_labels_that_are_missing_or_late_mix_nothing",),
+    ),
+)

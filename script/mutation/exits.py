@@ -1,0 +1,215 @@
+"""Every place where something can leave forgets to ask its gate."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .mutant import Mutant
+
+LINK = "tests/media/test_link.py"
+FEED = "tests/media/test_feed.py"
+RELAY = "tests/media/test_relay.py"
+HUB = "tests/test_hub.py"
+
+EXITS: Final[tuple[Mutant, ...]] = (
+    Mutant(
+        name="relay-opens-unasked",
+        breaks="the relay takes in a reader whose permit has gone",
+        file="media/relay.py",
+        old="if grant is None or not grant.permit.valid:",
+        new="if grant is None:",
+        tests=(f"{RELAY}::test_an_address_is_dead_with_its_permit",),
+    ),
+    Mutant(
+        name="relay-writes-unasked",
+        breaks="the relay writes on to a reader after the gate has closed",
+        file="media/relay_reader.py",
+        old="if self._transport is None or not permit.valid:",
+        new="if self._transport is None:",
+        tests=(f"{RELAY}::test_the_gate_is_asked_at_every_write",),
+    ),
+    Mutant(
+        name="feed-views-unasked",
+        breaks="a feed gives its group of pictures to a viewer whose permit has gone",
+        file="media/feed.py",
+        old="if self._closed or not permit.valid:\n            viewer.end()",
+        new="if self._closed:\n            viewer.end()",
+        tests=(f"{FEED}::test_the_feed_asks_the_gate_itself",),
+    ),
+    Mutant(
+        name="keyframe-unasked",
+        breaks="a feed gives a key frame for a permit that has gone",
+        file="media/feed.py",
+        old="if self._closed or not permit.valid:\n            raise TimeoutError",
+        new="if self._closed:\n            raise TimeoutError",
+        tests=(f"{FEED}::test_the_feed_asks_the_gate_itself",),
+    ),
+    Mutant(
+        name="feed-receives-unasked",
+        breaks="a feed hands round what comes after the gate has closed",
+        file="media/feed.py",
+        old="if not permit.valid or permit != self._permit:",
+        new="if permit != self._permit:",
+        tests=(f"{FEED}::test_the_feed_asks_the_gate_itself",),
+    ),
+    Mutant(
+        name="still-unasked-after-decoding",
+        breaks="a still is given although the gate closed while it was decoded",
+        file="media/stills.py",
+        old="if not permit.valid or still.age > self.max_age:",
+        new="if still.age > self.max_age:",
+        tests=("tests/media/test_stills.py::test_no_still_when_the_gate_closes_while_it_is_made",),
+    ),
+    Mutant(
+        name="camera-source-unasked",
+        breaks="the camera entity gives a new address of the relay while the gate is closed",
+        file="camera.py",
+        old="""\
+        permit = self.lens.permit()
+        if permit is None:
+            return None
+        if self._source is None""",
+        new="""\
+        from .gate import Permit
+
+        permit = Permit(self.coordinator.gate, self.coordinator.gate.epoch)
+        if self._source is None""",
+        tests=(f"{HUB}::test_a_stream_begun_as_the_gate_closes_is_not_handed_out",),
+    ),
+    Mutant(
+        name="camera-stream-unasked-after-wait",
+        breaks="a stream is handed out although the gate closed while it was made",
+        file="camera.py",
+        old="if not permit.valid or stream.source != self._relay_address():",
+        new="if stream.source == '':",
+        tests=(f"{HUB}::test_a_stream_begun_as_the_gate_closes_is_not_handed_out",),
+    ),
+    Mutant(
+        name="camera-image-unasked-after-wait",
+        breaks="the camera entity gives a still although the gate closed meanwhile",
+        file="camera.py",
+        old="if still is None or not permit.valid or not",
+        new="if still is None or not",
+        tests=(f"{HUB}::test_a_still_that_comes_as_the_gate_closes_is_not_given",),
+    ),
+    Mutant(
+        name="cast-unasked",
+        breaks="a cast begins while the gate is closed",
+        file="casting.py",
+        old="""\
+        permit = lens.permit()
+        if permit is not None:
+            return permit""",
+        new="""\
+        from .gate import Permit
+
+        gate = lens.coordinator.gate
+        if (permit := Permit(gate, gate.epoch)) is not None:
+            return permit""",
+        tests=("tests/test_casting.py::test_what_is_impossible_is_said",),
+    ),
+    Mutant(
+        name="cast-unasked-after-opening",
+        breaks="a player is told an address although the gate closed while it was made",
+        file="casting.py",
+        old="            _require(permit, lens)\n",
+        new="",
+        tests=("tests/test_casting.py::test_switching_off_while_the_stream_of_a_cast_is_opened",),
+    ),
+    Mutant(
+        name="cast-unasked-after-player",
+        breaks="a cast is said to run although the gate closed while the player loaded",
+        file="casting.py",
+        old="if session.session_id not in self._sessions:\n            raise",
+        new="if session.session_id == '':\n            raise",
+        tests=("tests/test_casting.py::test_switching_off_while_a_player_loads",),
+    ),
+    Mutant(
+        name="link-opens-unasked",
+        breaks="a session with a camera is opened for a permit that has gone",
+        file="media/link.py",
+        old="if self._closed or cuts != self._cuts or not permit.valid:",
+        new="if self._closed or cuts != self._cuts:",
+        tests=(f"{LINK}::test_nothing_passes_once_the_permit_has_gone",),
+    ),
+    Mutant(
+        name="link-unasked-after-keys",
+        breaks="a camera is connected to although everything was cut while keys were fetched",
+        file="media/link.py",
+        old="keys = await self._keys(fresh=fresh)\n            self._check(permit, cuts)",
+        new="keys = await self._keys(fresh=fresh)",
+        tests=(f"{LINK}::test_the_gate_is_asked_after_each_wait[keys]",),
+    ),
+    Mutant(
+        name="link-passes-sound-unasked",
+        breaks="frames of a session pass after the gate has closed",
+        file="media/link_session.py",
+        old="        if not self.permit.valid:\n            return\n",
+        new="",
+        tests=(f"{LINK}::test_no_sound_passes_once_the_permit_has_gone",),
+    ),
+    Mutant(
+        name="keys-unasked-after-wait",
+        breaks="keys are kept and used although the gate closed while the cloud was asked",
+        file="hub.py",
+        old="""\
+            if not permit.valid:
+                raise UpstreamError(Trouble.BROKEN)
+            # The answer""",
+        new="            # The answer",
+        tests=("tests/test_key_store.py::test_keys_that_come_too_late_are_not_kept[gate]",),
+    ),
+    Mutant(
+        name="ptz-unasked-between-steps",
+        breaks="a motor goes on turning, or says so, after the gate has closed",
+        file="ptz.py",
+        old="""\
+            if not permit.valid:
+                raise self._coordinator.refusal()
+            if started""",
+        new="            if started",
+        tests=("tests/test_ptz.py::test_switching_off_ends_steps_and_refuses_new_ones",),
+    ),
+    Mutant(
+        name="talk-unasked",
+        breaks="sound goes to a camera after the gate has closed",
+        file="talk.py",
+        old="            _check(permit)\n            try:",
+        new="            try:",
+        tests=("tests/test_talk.py::test_nothing_is_sent_once_the_gate_is_closed",),
+    ),
+    Mutant(
+        name="wake-unasked",
+        breaks="a sleeping camera is called again after the gate has closed",
+        file="wake.py",
+        old="    if not permit.valid:\n        raise UpstreamError(Trouble.BROKEN)\n\n\ndef _value",
+        new="    permit.valid\n\n\ndef _value",
+        tests=("tests/test_wake.py::test_no_step_on_this_network_after_switching_off",),
+    ),
+    Mutant(
+        name="search-unasked",
+        breaks="whoever says to be a camera is asked after the gate has closed",
+        file="relocation.py",
+        old="if not permit.valid or not coordinator.may_ask or coordinator.config != config:",
+        new="if coordinator.config != config:",
+        tests=("tests/test_relocation.py::test_who_is_found_after_switching_off_is_not_asked",),
+    ),
+    Mutant(
+        name="search-unasked-after-answer",
+        breaks="a new address is stored although the gate closed while it was tried",
+        file="relocation.py",
+        old="if permit.valid and coordinator.may_ask:",
+        new="if address:",
+        tests=("tests/test_relocation.py::test_switched_off_while_the_new_address_is_tried",),
+    ),
+    Mutant(
+        name="poll-unasked-after-proof",
+        breaks="a camera is polled although the gate closed while it proved itself",
+        file="coordinator.py",
+        old="            if not self.may_ask:\n                if self.data is None:",
+        new="            if self.data is self:\n                if self.data is None:",
+        tests=(
+            "tests/test_review.py::test_nothing_is_asked_of_a_camera_after_the_switch_in_a_poll",
+        ),
+    ),
+)

@@ -1,0 +1,24 @@
+"""What is broken, one at a time: a list kept in the order of the promises."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from .addresses import ADDRESSES
+from .exits import EXITS
+from .freshness import FRESHNESS
+from .identity import IDENTITY
+from .permits import PERMITS
+from .switch import SWITCH
+
+if TYPE_CHECKING:
+    from .mutant import Mutant
+
+MUTANTS: Final[tuple[Mutant, ...]] = (
+    *PERMITS,
+    *EXITS,
+    *ADDRESSES,
+    *FRESHNESS,
+    *SWITCH,
+    *IDENTITY,
+)

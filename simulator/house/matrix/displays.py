@@ -1,0 +1,124 @@
+"""Displays: by this integration's action and by Home Assistant's own."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any, override
+
+from simulator.house import logs
+from simulator.house.errors import ApiError
+from simulator.house.matrix.path import HLS_MS, Kill, Look, Path, Scene, dark, together
+from simulator.house.matrix.table import Cell
+from simulator.house.pictures import now_ms
+
+if TYPE_CHECKING:
+    from simulator.house.pictures import Picture
+
+FIRST = 45.0
+"""Seconds until a display must show the camera: Home Assistant's HLS alone takes about 8."""
+STOPS = 5.0
+"""Seconds after the kill until a display must be idle."""
+QUIET = 2.0
+"""Seconds to watch a display that must show nothing."""
+
+
+class Display(Path):
+    """A camera on a simulated display, which decodes what it shows."""
+
+    group = "Displays"
+
+    def __init__(
+        self, scene: Scene, did: int, name: str, action: str, data: dict[str, Any]
+    ) -> None:
+        """Show ``did`` on the display called ``name`` by ``action``."""
+        super().__init__(scene, did, f"`{action}`")
+        self._name = name
+        self._action = action
+        self._data = data
+        self._since = 0
+
+    async def _frames(self) -> list[Picture]:
+        pictures, self._since = await self.scene.house.control.frames(self._name, self._since)
+        return pictures
+
+    async def _state(self) -> str:
+        return str((await self.scene.house.control.display(self._name))["state"]).upper()
+
+    async def _cast(self) -> None:
+        house = self.scene.house
+        player = house.entities.displays[self._name]
+        await house.client.call(
+            self._action,
+            {"media_player": [player], **self._data},
+            target={"entity_id": self.entity_id},
+            response=self._action.startswith("mi_camera."),
+        )
+
+    async def _shown(self) -> Cell:
+        await self._frames()
+        house = self.scene.house
+        for remaining in (1, 0):
+            log = house.hass.log_size()
+            try:
+                await self._cast()
+                break
+            except ApiError:
+                if not remaining or not logs.cast_connection_broke(house.hass.log, log):
+                    raise
+        deadline = now_ms() + FIRST * 1000
+        pictures: list[Picture] = []
+        while now_ms() < deadline and sum(one.tag is not None for one in pictures) < 15:
+            pictures += await self._frames()
+            await asyncio.sleep(0.2)
+        return self.right(pictures, HLS_MS, await self._state())
+
+    @override
+    async def before(self) -> Cell:
+        return await self._shown()
+
+    @override
+    async def killed(self, kill: Kill) -> Cell:
+        while await self._state() != "IDLE":
+            if now_ms() > kill.returned + STOPS * 1000:
+                return Cell(f"still {await self._state()} after {STOPS:.0f} s", ok=False)
+            await asyncio.sleep(0.05)
+        idle = kill.after(now_ms())
+        pictures = await self._frames()
+        last = kill.after(max((one.received_ms for one in pictures), default=0.0))
+        late = [
+            one for one in pictures if one.tag is not None and one.tag.captured_ms > kill.returned
+        ]
+        if late:
+            return dark(Look("shows on", tuple(late)))
+        again = dark(await self._refused())
+        cell = Cell(f"display idle after {idle / 1000:.1f} s", True, last)
+        return together(("", cell), ("again", again))
+
+    async def _refused(self) -> Look:
+        await self._frames()
+        try:
+            await self._cast()
+            answer = "accepted"
+        except ApiError as error:
+            answer = f"refused ({error.message})"
+        await asyncio.sleep(QUIET)
+        state = await self._state()
+        return Look(f"{answer}, display {state.lower()}", tuple(await self._frames()))
+
+    @override
+    async def released(self) -> Cell:
+        by_itself = dark(Look("nothing by itself", tuple(await self._frames())))
+        return together(("", by_itself), ("new", await self._shown()))
+
+    @override
+    async def restarted(self) -> Cell:
+        return dark(await self._refused())
+
+
+def paths(scene: Scene, first: int, second: int) -> list[Path]:
+    """Return a row for each way, on displays of their own."""
+    names = list(scene.house.entities.displays)
+    return [
+        Display(scene, first, names[0], "mi_camera.cast", {"duration": {"minutes": 5}}),
+        Display(scene, second, names[1], "camera.play_stream", {"format": "hls"}),
+    ]
