@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from simulator.house.go2rtc import find_go2rtc
+from simulator.house.transport_stream import TransportStream, Unit
 
 from .media.pictures import GROUP, coded
 from .peers.programs import required
@@ -231,7 +232,6 @@ async def test_a_helper_that_sleeps_is_woken_as_often_as_it_is_asked(tmp_path: P
 @pytest.mark.parametrize("size", [1, 188, 1000, 1 << 20])
 def test_pictures_out_of_a_transport_stream(size: int) -> None:
     from benchmark.readers import decode
-    from benchmark.transport_stream import Picture, TransportStream
 
     from custom_components.mi_camera.media import AccessUnit, Source
     from custom_components.mi_camera.media.mux import TsMuxer
@@ -246,7 +246,7 @@ def test_pictures_out_of_a_transport_stream(size: int) -> None:
         chunks.append(muxer.mux(unit))
         ends.append(sum(map(len, chunks)))
     stream, whole = TransportStream(), b"".join(chunks)
-    pictures: list[Picture] = []
+    pictures: list[Unit] = []
     # The arrival of a byte is its position here.
     for start in range(0, len(whole), size):
         piece = whole[start : start + size]

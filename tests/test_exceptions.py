@@ -65,6 +65,8 @@ CAMERA = {"did": "1", "name": "n", "model": "m", "host": "h", "token": "0" * 32}
     "damage",
     [
         {"did": "x"},
+        {"did": "²"},
+        {"did": "9" * 21},
         {"did": 5},
         {"did": ""},
         {"name": "n" * 256},

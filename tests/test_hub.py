@@ -64,6 +64,27 @@ async def test_a_stream_begun_as_the_gate_closes_is_not_handed_out(
     assert await camera.async_camera_image() is None
 
 
+async def test_a_stream_begun_as_the_entity_id_changes_is_not_handed_out(
+    hass: HomeAssistant, entry: MiCameraConfigEntry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its permit is valid, its address is not."""
+    camera = entity_of(hass)
+    source_of = camera.stream_source
+
+    async def renamed_meanwhile() -> str | None:
+        source = await source_of()
+        camera.async_entity_id_changed(KITCHEN)
+        return source
+
+    with monkeypatch.context() as patch:
+        patch.setattr(camera, "stream_source", renamed_meanwhile)
+        assert await camera.async_create_stream() is None
+    assert camera.stream is None
+    stream = await camera.async_create_stream()
+    assert stream is not None
+    assert stream.source == await camera.stream_source()
+
+
 async def test_a_detached_stream_has_no_address_before_its_worker_has_ended(
     hass: HomeAssistant, entry: MiCameraConfigEntry
 ) -> None:

@@ -199,6 +199,29 @@ async def test_nothing_resumes_by_itself(
     assert {did for did, _ in tags} == {home.cameras[0].spec.did}
 
 
+@pytest.mark.parametrize("query", ["", "?interval=0.5"])
+async def test_an_mjpeg_view_does_not_outlive_a_moment_in_the_dark(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    hass_client: ClientSessionGenerator,
+    query: str,
+) -> None:
+    kill_switch, kitchen = hass.data[DATA_KILL_SWITCH], coordinator_of(entry)
+    client = await hass_client()
+    mjpeg = await client.get(f"/api/camera_proxy_stream/{KITCHEN}{query}")
+    await mjpeg.content.readany()
+    # Home Assistant asks for a picture every half second: it must not matter when.
+    kill_switch.gate.close()
+    kill_switch.gate.open()
+    assert kitchen.permit() is not None
+    async with asyncio.timeout(5):
+        while not mjpeg.content.at_eof():
+            await mjpeg.content.readany()
+    again = await client.get(f"/api/camera_proxy_stream/{KITCHEN}{query}")
+    assert await again.content.readany()
+    again.close()
+
+
 # -- lenses -------------------------------------------------------------------------------------
 
 

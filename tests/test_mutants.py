@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import json
 from pathlib import Path
 import shutil
 
 import pytest
 
 from script.mutation import command
-from script.mutation.mutant import Mutant, StaleMutant
+from script.mutation.mutant import PACKAGE, Mutant, StaleMutant
 from script.mutation.mutants import MUTANTS
 
 ROOT = Path(__file__).parents[1]
@@ -65,15 +66,77 @@ def test_stale_lines_are_refused(tmp_path: Path) -> None:
         mutant.apply(tmp_path)
 
 
+@pytest.fixture
+def little(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository of one module with one test, quick to run."""
+    package, tests = tmp_path / PACKAGE, tmp_path / "tests"
+    for folder in (package, tests, tmp_path / "simulator", tmp_path / "script"):
+        folder.mkdir(parents=True)
+    (tmp_path / "pyproject.toml").write_text('[tool.pytest.ini_options]\npythonpath = ["."]\n')
+    (package / "one.py").write_text("def may(is_open: bool) -> bool:\n    return is_open\n")
+    (tests / "test_one.py").write_text(
+        "from custom_components.mi_camera.one import may\n"
+        "def test_may():\n    assert may(True)\n    assert not may(False)\n"
+    )
+    monkeypatch.setattr(command, "ROOT", tmp_path)
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    return tmp_path
+
+
+def change(name: str, old: str, new: str, test: str = "tests/test_one.py") -> Mutant:
+    return Mutant(name, "something", "one.py", old, new, (test,))
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
 def test_a_change_nobody_notices_survives(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    little: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    jobs: str,
 ) -> None:
-    test = "tests/gate/test_gate.py::test_a_permit_never_comes_back"
-    words = "The gate: may pictures leave"
-    caught = next(one for one in MUTANTS if one.name == "permit-of-another-epoch")
-    survives = Mutant("survives", "words", "gate/__init__.py", words, "The gate", (test,))
-    monkeypatch.setattr(command, "MUTANTS", (caught, survives))
-    assert command.main(["--json", "--jobs", "2"]) == 1
-    out = capsys.readouterr().out
-    assert '"survived": ["survives"]' in out
-    assert '"mutants": 2' in out
+    mutants = (
+        change("caught", "return is_open", "return True", "tests/test_one.py::test_may"),
+        change("survives", "return is_open", "return bool(is_open)"),
+    )
+    monkeypatch.setattr(command, "MUTANTS", mutants)
+    assert command.main(["--json", "--jobs", jobs]) == 1
+    answer = json.loads(capsys.readouterr().out)
+    assert answer.pop("seconds") > 0
+    assert answer == {
+        "mutants": 2,
+        "caught": {"caught": "tests/test_one.py::test_may"},
+        "survived": ["survives"],
+    }
+    assert command.main(["caught"]) == 0
+    assert capsys.readouterr().out.startswith("1 mutants, 1 caught")
+    assert (little / PACKAGE / "one.py").read_text().endswith("return is_open\n")
+
+
+@pytest.mark.parametrize(
+    ("mutant", "word"),
+    [
+        (change("gone", "return closed", ""), "0 times"),
+        (change("no Python", "return is_open", "return ("), "no Python"),
+        (change("cannot run", "def may", "def might"), "could not run"),
+        (change("no test", "return is_open", "", "tests/test_two.py"), "do not pass as it is"),
+    ],
+    ids=lambda one: getattr(one, "name", None),
+)
+def test_what_proves_nothing_is_told_apart(
+    little: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    mutant: Mutant,
+    word: str,
+) -> None:
+    monkeypatch.setattr(command, "MUTANTS", (mutant,))
+    assert command.main([]) == 2
+    assert word in capsys.readouterr().err
+
+
+def test_choosing_and_listing(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["--list"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == len(MUTANTS)
+    for wrong in (["no such mutant"], ["--jobs", "0"], ["--jobs", "many"]):
+        with pytest.raises(SystemExit):
+            command.main(wrong)

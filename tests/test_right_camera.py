@@ -29,6 +29,7 @@ import pytest
 
 from custom_components.mi_camera import hub as hub_module, relocation
 from custom_components.mi_camera.const import DOMAIN, SUBENTRY_CAMERA
+from custom_components.mi_camera.device.packet import Hello
 from custom_components.mi_camera.gate import Permit
 from custom_components.mi_camera.gate.camera_gate import Hold
 from custom_components.mi_camera.gate_events import GateEventType
@@ -544,6 +545,29 @@ async def test_the_proof_is_renewed_while_somebody_watches(
     assert kitchen.gate.holds == {Hold.IDENTITY}
     monkeypatch.undo()
     home.cameras[0].miio._device_id = home.cameras[0].spec.did & 0xFFFFFFFF
+    await kitchen.async_refresh()
+    assert kitchen.gate.is_open
+
+
+async def test_a_hello_of_another_did_is_enough(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    home: Home,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever the rest of the proof says; nothing sealed is sent to who gave it."""
+    kitchen = coordinator_of(entry)
+    asked = home.cameras[0].rpc_count
+
+    async def hello(*_: object) -> Hello:
+        return Hello(4242, 1)
+
+    kitchen.identity.forget()
+    with monkeypatch.context() as patch:
+        patch.setattr(entry.runtime_data.miio, "hello", hello)
+        await kitchen.async_refresh()
+    assert kitchen.gate.holds == {Hold.IDENTITY}
+    assert home.cameras[0].rpc_count == asked
     await kitchen.async_refresh()
     assert kitchen.gate.is_open
 

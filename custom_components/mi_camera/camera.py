@@ -273,6 +273,8 @@ class MiCamera(MiCameraEntity, Camera):
     @callback
     def _cut(self) -> None:
         """Follow the gate as it closes: synchronous, and complete when it returns."""
+        # An MJPEG view asks twice a second, and could miss that pictures were off in between.
+        self._address.end()
         self._drop_stream()
         self._rotate_tokens()
         self._was_shown = False

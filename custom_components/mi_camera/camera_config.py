@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, Self
 from homeassistant.const import CONF_HOST, CONF_MODEL, CONF_NAME, CONF_REGION, CONF_TOKEN
 
 from .cloud import REGIONS, AccountSession
+from .did import is_did
 
 CONF_DID = "did"
 CONF_MAC = "mac"
@@ -49,7 +50,7 @@ class CameraConfig:
             ValueError: it was damaged in storage.
         """
         did, token = _text(data, CONF_DID), _text(data, CONF_TOKEN)
-        if not did.isdigit():
+        if not is_did(did):
             raise ValueError("a stored camera has no valid did")
         if len(token) != 32 or not all(digit in hexdigits for digit in token):
             raise ValueError("a stored camera has no valid token")

@@ -13,9 +13,10 @@ from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, Upda
 
 from .const import DOMAIN, LOGGER
 from .device import CameraDevice, CameraStatus, MiioError, MiioTimeout, MiioWrongDevice
+from .did import is_same_did
 from .exceptions import MiCameraError, MiCameraInputError, session_error, translated
 from .gate.camera_gate import Hold
-from .identity import Identity, is_same_did
+from .identity import Identity
 from .lens import Lens
 from .media import CameraLink, Trouble, UpstreamError
 from .miss.models import camera_model

@@ -10,6 +10,7 @@ from homeassistant.helpers.device_registry import format_mac
 
 from .const import LOGGER
 from .device import MiioWrongDevice
+from .did import is_same_did
 from .gate.camera_gate import Hold
 from .gate_events import GateEvent, GateEventType
 
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 PROOF_EVERY: Final = 50.0
 """Seconds after which a poll includes the proof: with polls each 30 s, at most 90 s go by."""
-_DID_BITS: Final = 0xFFFFFFFF
-"""A hello has room for so much of a did."""
 
 
 class WrongIdentity(MiioWrongDevice):
@@ -137,11 +136,6 @@ class Identity:
     def _report(self, kind: GateEventType) -> None:
         coordinator = self._coordinator
         coordinator.hub.kill_switch.report(GateEvent.now(kind, did=coordinator.config.did))
-
-
-def is_same_did(did: str, told: int) -> bool:
-    """Whether a hello's did is that of a camera, as far as it goes."""
-    return int(did) & _DID_BITS == told & _DID_BITS
 
 
 def is_same(config: CameraConfig, info: DeviceInfo) -> bool:

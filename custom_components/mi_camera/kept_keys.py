@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 import json
-import re
 import time
 from typing import Any, Literal, Self
 
+from .did import is_did
 from .miss import MissKeys, Vendor
 
 FILE_VERSION = 1
@@ -25,7 +25,6 @@ CLOCK_SLACK = 3600.0
 MAX_TEXT = 1024
 MAX_TIME = 2**40
 _TEXTS = ("client_private", "client_public", "device_public", "sign", "account")
-_DID = re.compile(r"[0-9]{1,20}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +116,7 @@ def read_keys(raw: bytes) -> tuple[dict[str, KeptKeys], bool]:
     kept = {
         did: keys
         for did, item in data.items()
-        if _DID.fullmatch(did) and (keys := KeptKeys.parse(item)) is not None
+        if is_did(did) and (keys := KeptKeys.parse(item)) is not None
     }
     newest = sorted(kept, key=lambda did: kept[did].fetched)[-MAX_CAMERAS:]
     return {did: kept[did] for did in newest}, len(newest) < len(data)

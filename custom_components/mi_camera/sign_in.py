@@ -22,6 +22,7 @@ from .cloud import (
 )
 from .const import LOGGER
 from .device import CameraDevice, MiioEndpoint, MiioError, MiioTimeout, MiioWrongDevice
+from .did import is_did
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
@@ -99,7 +100,7 @@ def form_key(err: CloudError) -> str:
 
 def camera_from_cloud(device: CloudDevice, account: str) -> CameraConfig | None:
     """Return what to store of a listed camera, or None when it cannot be reached by LAN."""
-    if device.token is None or not device.local_ip or not device.did.isdigit():
+    if device.token is None or not device.local_ip or not is_did(device.did):
         return None
     return CameraConfig(
         did=device.did,

@@ -49,9 +49,13 @@ class EntityAddress:
     def __init__(self, clock: SignatureClock) -> None:
         """Admit all."""
         self._clock = clock
-        self._key = RequestKey("mi_camera_moves", int)
+        self._key = RequestKey("mi_camera_ends", int)
         self._since = 0
-        self._moves = 0
+        self._ends = 0
+
+    def end(self) -> None:
+        """Admit no request any more that was begun before now."""
+        self._ends += 1
 
     def moved(self, *, first: bool = False) -> None:
         """Admit nothing that was begun or signed before now, as the entity has got its id now.
@@ -59,7 +63,7 @@ class EntityAddress:
         Unless it is the `first` time since Home Assistant was started, before it has signed
         anything for anybody.
         """
-        self._moves += 1
+        self.end()
         self._since = 0 if first else self._clock.latest()
 
     def admits(self, entity_id: str) -> bool:
@@ -71,7 +75,7 @@ class EntityAddress:
         request = current_request.get()
         if request is None or not request.path.startswith(_PATHS):
             return True
-        if request.setdefault(self._key, self._moves) != self._moves:
+        if request.setdefault(self._key, self._ends) != self._ends:
             return False
         if request.match_info.get("entity_id") != entity_id:
             # It is for another entity, which makes something of its own of this picture.

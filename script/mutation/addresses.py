@@ -86,6 +86,14 @@ ADDRESSES: Final[tuple[Mutant, ...]] = (
         tests=(f"{HUB}::test_every_epoch_has_a_stream_and_tokens_of_its_own",),
     ),
     Mutant(
+        name="stream-of-a-dead-address",
+        breaks="a stream is handed out although its entity has left its address meanwhile",
+        file="camera.py",
+        old="if not permit.valid or stream.source != self._relay_address():",
+        new="if not permit.valid:",
+        tests=(f"{HUB}::test_a_stream_begun_as_the_entity_id_changes_is_not_handed_out",),
+    ),
+    Mutant(
         name="feed-ignores-source",
         breaks="a feed hands round pictures of another camera or lens",
         file="media/feed.py",
@@ -132,6 +140,14 @@ ADDRESSES: Final[tuple[Mutant, ...]] = (
         old="if unit.source != self._source or unit.epoch != permit.epoch:",
         new="if unit.epoch != permit.epoch:",
         tests=("tests/media/test_stills.py::test_no_still_of_another_camera_or_lens",),
+    ),
+    Mutant(
+        name="still-ignores-epoch",
+        breaks="a still of another epoch is given",
+        file="media/stills.py",
+        old="if unit.source != self._source or unit.epoch != permit.epoch:",
+        new="if unit.source != self._source:",
+        tests=("tests/media/test_stills.py::test_no_still_of_a_picture_of_another_epoch",),
     ),
     Mutant(
         name="lens-guard-passes-all",

@@ -118,8 +118,8 @@ def _environment(bench: Bench) -> dict[str, str]:
 
 def _first_failure(output: str) -> str:
     for line in output.splitlines():
-        if line.startswith(("FAILED ", "ERROR ")):
-            return line.split(" ", 1)[1].split(" - ")[0]
+        if line.startswith("FAILED "):
+            return line.removeprefix("FAILED ").split(" - ")[0]
     return ""
 
 
@@ -141,9 +141,9 @@ def try_out(mutant: Mutant, bench: Bench) -> Outcome:
         status, output = run_tests(bench, mutant.tests, "-x")
     finally:
         (bench.directory / mutant.path).write_text(before, "utf-8")
-    if status not in {PASSED, FAILED}:
-        raise StaleMutant(f"{mutant.name}: its tests could not run:\n{output[-2000:]}")
     by = _first_failure(output)
+    if status != PASSED and not (status == FAILED and by):
+        raise StaleMutant(f"{mutant.name}: its tests could not run:\n{output[-2000:]}")
     return Outcome(mutant.name, status == FAILED, by, time.monotonic() - began)
 
 
@@ -180,19 +180,22 @@ class Trial:
         for bench in made:
             self._free.put(bench)
         self._outcomes: dict[str, Outcome] = {}
+        self.stale = 0
+        """How many proved nothing, as they cannot be applied or their tests did not run."""
 
     def run(self) -> list[Outcome]:
-        """Try all, and return what became of them in their order.
+        """Try all, and return what became of them in their order, the stale ones left out.
 
         Raises:
-            StaleMutant: one cannot be applied, or tests do not pass or run.
+            StaleMutant: the tests do not pass as it is.
         """
         tests = dict.fromkeys(test for mutant in self._mutants for test in mutant.tests)
         _say(f"mutants: {len(tests)} tests on the code as it is …")
         with ThreadPoolExecutor(self._count) as pool:
             list(pool.map(self._baseline, batches(self._mutants)))
             list(pool.map(self._batch, batches(self._mutants)))
-        return [self._outcomes[mutant.name] for mutant in self._mutants]
+        names = [mutant.name for mutant in self._mutants]
+        return [self._outcomes[name] for name in names if name in self._outcomes]
 
     def _baseline(self, batch: Sequence[Mutant]) -> None:
         bench = self._free.get()
@@ -207,7 +210,12 @@ class Trial:
         bench = self._free.get()
         try:
             for mutant in batch:
-                outcome = try_out(mutant, bench)
+                try:
+                    outcome = try_out(mutant, bench)
+                except StaleMutant as err:
+                    self.stale += 1
+                    _say(f"mutants: {err}")
+                    continue
                 self._outcomes[mutant.name] = outcome
                 verdict = f"caught by {outcome.by}" if outcome.caught else "SURVIVED"
                 _say(
@@ -248,7 +256,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     began = time.monotonic()
     try:
         with benches(options.jobs) as made:
-            outcomes = Trial(mutants, made).run()
+            trial = Trial(mutants, made)
+            outcomes = trial.run()
     except StaleMutant as err:
         _say(f"mutants: {err}")
         return 2
@@ -270,4 +279,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         caught_count = len(outcomes) - len(survivors)
         print(f"{len(outcomes)} mutants, {caught_count} caught, {seconds:.0f} s")
         print("\n".join(f"survived: {name}" for name in survivors), end="\n" if survivors else "")
+    if trial.stale:
+        return 2
     return 1 if survivors else 0

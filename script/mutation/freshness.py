@@ -74,14 +74,4 @@ FRESHNESS: Final[tuple[Mutant, ...]] = (
         new="if self._programme is not None:",
         tests=(f"{FEED}::test_a_machine_that_slept_shows_no_newcomer_what_is_left_of_before",),
     ),
-    Mutant(
-        name="old-group-not-forgotten",
-        breaks="pictures of before a stall are kept with those that come after it",
-        file="media/feed.py",
-        old="""\
-            if stalled:
-                self._forget_group()""",
-        new="            if stalled:",
-        tests=("tests/test_review.py::test_who_joins_after_pictures_stopped_gets_no_old_ones",),
-    ),
 )

@@ -12,11 +12,19 @@ VIOLATIONS = "tests/test_kill_switch_cameras.py"
 IDENTITY: Final[tuple[Mutant, ...]] = (
     Mutant(
         name="did-not-compared",
-        breaks="who has the token and another did passes for the camera",
+        breaks="a device that says to have another did is asked for the rest of the proof",
         file="identity.py",
-        old="return int(did) & _DID_BITS == told & _DID_BITS",
-        new="return told >= 0",
-        tests=(f"{RIGHT}::test_the_proof_is_renewed_while_somebody_watches",),
+        old="if not is_same_did(config.did, hello.did):",
+        new="if hello.did < 0:",
+        tests=(f"{RIGHT}::test_a_hello_of_another_did_is_enough",),
+    ),
+    Mutant(
+        name="did-not-compared-when-asking",
+        breaks="what is sealed with a camera's token is sent to another device",
+        file="device/endpoint.py",
+        old="if did is not None and expected != hello.did:",
+        new="if did is not None and expected is None:",
+        tests=("tests/device/test_endpoint.py::test_expected_did",),
     ),
     Mutant(
         name="model-and-mac-not-compared",
@@ -97,6 +105,14 @@ IDENTITY: Final[tuple[Mutant, ...]] = (
         old="        run_logged([partial(self._holds.quarantine, did, seen)])\n",
         new="",
         tests=(f"{VIOLATIONS}::test_a_violation_puts_one_camera_in_quarantine",),
+    ),
+    Mutant(
+        name="violation-not-told",
+        breaks="what an exit has seen of elsewhere does not reach the kill switch",
+        file="hub.py",
+        old="self.kill_switch.async_violation(source.did, f",
+        new="str(f",
+        tests=(f"{RIGHT}::test_a_violation_puts_that_camera_in_quarantine_and_no_other[still]",),
     ),
     Mutant(
         name="violation-holds-all",

@@ -126,11 +126,11 @@ SWITCH: Final[tuple[Mutant, ...]] = (
         tests=(f"{RACES}::test_what_comes_while_a_release_is_being_saved[engage-file]",),
     ),
     Mutant(
-        name="failed-cleanup-fails-all",
-        breaks="one thing that cannot be cleaned up keeps switching off from being done",
+        name="failed-cleanup-ends-all",
+        breaks="one thing that cannot be cleaned up keeps all after it from being cleaned up",
         file="gate_followers.py",
-        old="map(run, cleanups), return_exceptions=True):",
-        new="map(run, cleanups)) or ():",
+        old="for error in await asyncio.gather(*map(run, cleanups), return_exceptions=True):",
+        new="for one in cleanups:\n            await run(one)\n        for error in ():",
         tests=(f"{RACES}::test_whatever_fails_in_between_everything_else_is_done",),
     ),
     Mutant(

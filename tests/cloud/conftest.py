@@ -26,6 +26,11 @@ DID = 1001001002
 TOKEN = bytes(range(16))
 
 
+def always() -> bool:
+    """What calls of a camera ask while pictures are on."""
+    return True
+
+
 @pytest.fixture(autouse=True)
 def _sockets() -> None:
     """Before any other fixture here opens one."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from typing import TYPE_CHECKING
 
 import aiohttp
 import pytest
@@ -14,13 +15,19 @@ from custom_components.mi_camera.cloud import (
     CloudApiError,
     CloudUnavailable,
     InvalidCredentials,
+    NotAllowed,
     SessionExpired,
     VerificationRequired,
     XiaomiAccount,
     transport as transport_module,
 )
 from simulator.cloud import LoginDemand, Outage
-from tests.cloud.conftest import DID, PASSWORD, TOKEN, USER, Cloud, Kept
+from tests.cloud.conftest import DID, PASSWORD, TOKEN, USER, Cloud, Kept, always
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from simulator.cloud.account import ServiceSession
 
 PUBLIC = bytes(range(32))
 
@@ -201,44 +208,44 @@ async def test_closed_http_session(cloud: Cloud, http: aiohttp.ClientSession) ->
 
 async def test_miss_vendor(account: XiaomiAccount, cloud: Cloud) -> None:
     await account.login(USER, PASSWORD)
-    vendor = await account.miss_vendor(str(DID), PUBLIC)
+    vendor = await account.miss_vendor(str(DID), PUBLIC, allowed=always)
     assert vendor.vendor == 4
     assert vendor.device_public == cloud.keys.device_public(DID)
     assert cloud.keys.check(DID, PUBLIC, vendor.sign)
     with pytest.raises(CloudApiError, match="Permit Deny"):
-        await account.miss_vendor("4711", PUBLIC)
+        await account.miss_vendor("4711", PUBLIC, allowed=always)
 
 
 async def test_rpc(account: XiaomiAccount, cloud: Cloud) -> None:
     await account.login(USER, PASSWORD)
-    info = await account.rpc(str(DID), "miIO.info", [])
+    info = await account.rpc(str(DID), "miIO.info", [], allowed=always)
     assert isinstance(info, dict)
     assert info["model"] == "chuangmi.camera.046c04"
     with pytest.raises(CloudApiError) as caught:
-        await account.rpc(str(DID), "no_such_method", [])
+        await account.rpc(str(DID), "no_such_method", [], allowed=always)
     assert caught.value.code == -32601
     cloud.online = False
     with pytest.raises(CloudApiError, match="offline"):
-        await account.rpc(str(DID), "miIO.info", [])
+        await account.rpc(str(DID), "miIO.info", [], allowed=always)
     with pytest.raises(ValueError, match="did"):
-        await account.rpc("../../x", "miIO.info", [])
+        await account.rpc("../../x", "miIO.info", [], allowed=always)
 
 
 async def test_miot(account: XiaomiAccount, cloud: Cloud) -> None:
     did = str(DID)
     await account.login(USER, PASSWORD)
-    on, missing = await account.miot_get(did, [(2, 1), (99, 1)])
+    on, missing = await account.miot_get(did, [(2, 1), (99, 1)], allowed=always)
     assert (on["siid"], on["piid"], on["code"], on["value"]) == (2, 1, 0, True)
     assert missing["code"] == -704040003
-    (item,) = await account.miot_set(did, {(2, 1): False})
+    (item,) = await account.miot_set(did, {(2, 1): False}, allowed=always)
     assert item["code"] == 0
     assert not cloud.state.power
-    assert await account.miot_action(did, 4, 1) == []
+    assert await account.miot_action(did, 4, 1, allowed=always) == []
     with pytest.raises(CloudApiError) as wrong:
-        await account.miot_action(did, 4, 1, ["too many"])
+        await account.miot_action(did, 4, 1, ["too many"], allowed=always)
     assert wrong.value.code == -704220035
     cloud.online = False
-    (item,) = await account.miot_get(did, [(2, 1)])
+    (item,) = await account.miot_get(did, [(2, 1)], allowed=always)
     assert item["code"] == -704042011
 
 
@@ -249,7 +256,7 @@ async def test_secrets_stay_out_of_texts(
     texts = ""
     await account.login(USER, PASSWORD)
     texts += repr(await account.devices())
-    vendor = await account.miss_vendor(str(DID), PUBLIC)
+    vendor = await account.miss_vendor(str(DID), PUBLIC, allowed=always)
     texts += repr(vendor)
     cloud.server.accounts.expire_service_tokens()
     await account.devices()
@@ -270,3 +277,71 @@ async def test_secrets_stay_out_of_texts(
         secrets |= {session.pass_token, session.service_token, session.ssecurity}
     for secret in secrets:
         assert secret not in texts
+
+
+type Call = Callable[[XiaomiAccount, Callable[[], bool]], Awaitable[object]]
+
+CALLS: list[Call] = [
+    lambda account, allowed: account.miss_vendor(str(DID), PUBLIC, allowed=allowed),
+    lambda account, allowed: account.rpc(str(DID), "miIO.info", [], allowed=allowed),
+    lambda account, allowed: account.miot_get(str(DID), [(2, 1)], allowed=allowed),
+    lambda account, allowed: account.miot_set(str(DID), {(2, 1): True}, allowed=allowed),
+    lambda account, allowed: account.miot_action(str(DID), 4, 1, allowed=allowed),
+]
+
+
+@pytest.mark.parametrize("call", CALLS)
+@pytest.mark.parametrize("left", range(5))
+async def test_each_request_of_a_call_is_asked_about(
+    account: XiaomiAccount,
+    cloud: Cloud,
+    call: Call,
+    left: int,
+) -> None:
+    """A refused token makes four requests of one: nothing is sent after the leave has gone."""
+    await account.login(USER, PASSWORD)
+    accounts = cloud.server.accounts
+    accounts.expire_service_tokens()
+    accounts.rotate_pass_tokens = True
+    real, redeemed = accounts.redeem, 0
+
+    def redeem(ticket: str) -> ServiceSession | None:
+        nonlocal redeemed
+        redeemed += 1
+        return real(ticket)
+
+    accounts.redeem = redeem  # type: ignore[method-assign]
+
+    def sent() -> int:
+        return cloud.server.requests + accounts.silent_logins + redeemed
+
+    def allowed() -> bool:
+        return sent() < left
+
+    if left == 4:
+        await call(account, allowed)
+    else:
+        with pytest.raises(NotAllowed):
+            await call(account, allowed)
+    assert sent() == left
+    # What there was of the log-in is not lost: the call works as soon as it is allowed.
+    await call(account, always)
+    assert accounts.password_logins == 1
+
+
+async def test_one_that_may_not_ask_any_more_ends_no_call_of_another(
+    account: XiaomiAccount, cloud: Cloud
+) -> None:
+    await account.login(USER, PASSWORD)
+    cloud.server.accounts.expire_service_tokens()
+    cloud.server.slow = 0.05
+    hidden, shown, listed = await asyncio.gather(
+        account.rpc(str(DID), "miIO.info", [], allowed=lambda: not cloud.server.requests),
+        account.rpc(str(DID), "miIO.info", [], allowed=always),
+        account.devices(),
+        return_exceptions=True,
+    )
+    assert isinstance(hidden, NotAllowed)
+    assert isinstance(shown, dict)
+    assert isinstance(listed, list)
+    assert cloud.server.accounts.silent_logins == 1

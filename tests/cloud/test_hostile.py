@@ -22,6 +22,7 @@ from custom_components.mi_camera.cloud import (
 )
 from custom_components.mi_camera.cloud.transport import LARGE, SMALL
 from simulator.cloud.signing import open_request
+from tests.cloud.conftest import always
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -278,28 +279,28 @@ async def test_small_answers_stay_small(scripted: Scripted, account: XiaomiAccou
     big = b'{"code":0,"result":"' + b"x" * SMALL + b'"}'
     api(scripted, big, seal=True)
     with pytest.raises(CloudUnavailable, match="large"):
-        await account.rpc("1", "m", [])
+        await account.rpc("1", "m", [], allowed=always)
 
 
 @pytest.mark.parametrize("result", ["null", "7", "[]", '{"code":"x"}', "{}"])
 async def test_odd_results(scripted: Scripted, account: XiaomiAccount, result: str) -> None:
     api(scripted, f'{{"code":0,"result":{result}}}'.encode(), seal=True)
     with pytest.raises(CloudUnavailable):
-        await account.miot_action("1", 2, 1)
+        await account.miot_action("1", 2, 1, allowed=always)
     if result != "[]":
         with pytest.raises(CloudUnavailable):
-            await account.miot_get("1", [(2, 1)])
+            await account.miot_get("1", [(2, 1)], allowed=always)
     with pytest.raises(CloudUnavailable):
-        await account.miss_vendor("1", bytes(32))
+        await account.miss_vendor("1", bytes(32), allowed=always)
 
 
 async def test_odd_items_and_outputs(scripted: Scripted, account: XiaomiAccount) -> None:
     api(scripted, b'{"code":0,"result":[1,null,{"code":0}]}', seal=True)
-    assert await account.miot_get("1", [(2, 1)]) == [{"code": 0}]
+    assert await account.miot_get("1", [(2, 1)], allowed=always) == [{"code": 0}]
     api(scripted, b'{"code":0,"result":{"code":0,"out":"x"}}', seal=True)
-    assert await account.miot_action("1", 2, 1) == []
+    assert await account.miot_action("1", 2, 1, allowed=always) == []
     api(scripted, b'{"code":0,"result":{"code":1,"out":["url"]}}', seal=True)
-    assert await account.miot_action("1", 2, 1) == ["url"]
+    assert await account.miot_action("1", 2, 1, allowed=always) == ["url"]
 
 
 async def test_token_refused_even_after_renewal(scripted: Scripted, account: XiaomiAccount) -> None:

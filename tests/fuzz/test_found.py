@@ -32,6 +32,8 @@ FOUND = {
     "cloud code": case.show("cloud-sealed", (REFUSAL,)),
     # A renewed pass token that no cookie can hold was a ValueError.
     "pass token": case.show("cloud-login", (LOGIN,)),
+    # Parameter sets that say 125166 pixels were believed.
+    "picture size": "picture-size:000000016742c00cda0007a3c50aa800000168ce000001658884",
 }
 
 

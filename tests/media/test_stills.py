@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 import io
 import threading
 import time
@@ -183,6 +184,21 @@ async def test_no_still_of_another_camera_or_lens(
     (await camera.session()).send(1)
     assert await asking is None
     assert violated == [granted]
+
+
+async def test_no_still_of_a_picture_of_another_epoch(
+    feed: Feed, camera: FakeCamera, gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever the feed gives."""
+    violated: list[Source] = []
+    maker = StillMaker(feed, on_violation=violated.append)
+
+    async def old(*_: object, **__: object) -> AccessUnit:
+        return replace(unit(coded()[0]), epoch=gate.epoch - 1)
+
+    monkeypatch.setattr(feed, "keyframe", old)
+    assert await maker.still(gate.require()) is None
+    assert violated == [SOURCE]
 
 
 async def test_the_greatest_age_may_be_changed_at_any_time(
