@@ -572,6 +572,27 @@ async def test_a_hello_of_another_did_is_enough(
     assert kitchen.gate.is_open
 
 
+async def test_nothing_is_asked_once_switched_off_after_the_hello(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    home: Home,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kitchen, miio = coordinator_of(entry), entry.runtime_data.miio
+    asked, hello_of = home.cameras[0].rpc_count, miio.hello
+
+    async def hello_then_off(*args: Any) -> Hello:
+        hello = await hello_of(*args)
+        await hass.services.async_call(DOMAIN, "disable_all", blocking=True)
+        return hello
+
+    kitchen.identity.forget()
+    monkeypatch.setattr(miio, "hello", hello_then_off)
+    await kitchen.async_refresh()
+    assert home.cameras[0].rpc_count == asked
+    assert kitchen.identity.due
+
+
 async def test_a_silent_control_port_does_not_end_pictures_that_come(
     hass: HomeAssistant, entry: MiCameraConfigEntry, home: Home
 ) -> None:

@@ -10,6 +10,7 @@ LINK = "tests/media/test_link.py"
 FEED = "tests/media/test_feed.py"
 RELAY = "tests/media/test_relay.py"
 HUB = "tests/test_hub.py"
+RIGHT = "tests/test_right_camera.py"
 
 EXITS: Final[tuple[Mutant, ...]] = (
     Mutant(
@@ -95,17 +96,17 @@ EXITS: Final[tuple[Mutant, ...]] = (
     Mutant(
         name="cast-unasked",
         breaks="a cast begins while the gate is closed",
-        file="casting.py",
+        file="cast_checks.py",
         old="""\
-        permit = lens.permit()
-        if permit is not None:
-            return permit""",
+    permit = lens.permit()
+    if permit is not None:
+        return permit""",
         new="""\
-        from .gate import Permit
+    from .gate import Permit
 
-        gate = lens.coordinator.gate
-        if (permit := Permit(gate, gate.epoch)) is not None:
-            return permit""",
+    gate = lens.coordinator.gate
+    if (permit := Permit(gate, gate.epoch)) is not None:
+        return permit""",
         tests=("tests/test_casting.py::test_what_is_impossible_is_said",),
     ),
     Mutant(
@@ -118,11 +119,11 @@ EXITS: Final[tuple[Mutant, ...]] = (
     ),
     Mutant(
         name="cast-unasked-after-player",
-        breaks="a cast is said to run although the gate closed while the player loaded",
-        file="casting.py",
-        old="if session.session_id not in self._sessions:\n            raise",
-        new="if session.session_id == '':\n            raise",
-        tests=("tests/test_casting.py::test_switching_off_while_a_player_loads",),
+        breaks="a cast is said to run although the gate closed while the player began",
+        file="cast_load.py",
+        old="    if session.state is CastState.ENDED:\n        raise",
+        new="    if not session.player:\n        raise",
+        tests=("tests/test_casting.py::test_switching_off_while_a_player_begins",),
     ),
     Mutant(
         name="link-opens-unasked",
@@ -168,7 +169,7 @@ EXITS: Final[tuple[Mutant, ...]] = (
                 raise self._coordinator.refusal()
             if started""",
         new="            if started",
-        tests=("tests/test_ptz.py::test_switching_off_ends_steps_and_refuses_new_ones",),
+        tests=("tests/test_ptz.py::test_no_step_is_begun_once_switched_off_between_two",),
     ),
     Mutant(
         name="talk-unasked",
@@ -203,13 +204,19 @@ EXITS: Final[tuple[Mutant, ...]] = (
         tests=("tests/test_relocation.py::test_switched_off_while_the_new_address_is_tried",),
     ),
     Mutant(
-        name="poll-unasked-after-proof",
-        breaks="a camera is polled although the gate closed while it proved itself",
+        name="poll-unasked",
+        breaks="a camera is polled although its gate is closed",
         file="coordinator.py",
         old="            if not self.may_ask:\n                if self.data is None:",
         new="            if self.data is self:\n                if self.data is None:",
-        tests=(
-            "tests/test_review.py::test_nothing_is_asked_of_a_camera_after_the_switch_in_a_poll",
-        ),
+        tests=(f"{RIGHT}::test_a_hidden_camera_is_not_asked_who_it_is",),
+    ),
+    Mutant(
+        name="proof-unasked-after-hello",
+        breaks="a camera is asked for its proof although the gate closed after its hello",
+        file="identity.py",
+        old="        if not coordinator.may_ask:\n            return None\n",
+        new="",
+        tests=(f"{RIGHT}::test_nothing_is_asked_once_switched_off_after_the_hello",),
     ),
 )

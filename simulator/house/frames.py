@@ -38,6 +38,8 @@ _SCRIPT = """(limit) => {
   };
   const read = (video) => {
     const width = video.videoWidth;
+    // A video that has no frame just now draws nothing, and another's would still be there.
+    context.clearRect(0, 0, canvas.width, canvas.height);
     context.drawImage(video, 0, 0, width, width / columns * rows,
                       0, 0, canvas.width, canvas.height);
     const { data } = context.getImageData(0, 0, canvas.width, canvas.height);
