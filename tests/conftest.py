@@ -61,8 +61,10 @@ SHARED_ADDRESSES = {
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Say which tests may not run beside each other in several processes."""
     for item in items:
+        if item.get_closest_marker("xdist_group"):
+            continue
         folder, name = item.path.parent.name, item.path.stem
-        if folder == "tests":
+        if folder in {"tests", "e2e"}:
             group = name
         elif folder == "simulator":
             group = SHARED_ADDRESSES.get(name.split("_")[1], "cameras")

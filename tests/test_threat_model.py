@@ -42,3 +42,19 @@ def test_each_promise_has_a_test_and_each_risk_a_reason() -> None:
         assert all(cells), number
     numbers = [row.split("|")[1].strip() for row in rows]
     assert len(set(numbers)) == len(numbers)
+
+
+def _numbers(text: str) -> set[str]:
+    """Return P1, P2 … of a text such as `P1–P3, P7`."""
+    found: set[str] = set()
+    for kind, first, last in re.findall(r"\b([PR])(\d+)(?:–[PR](\d+))?", text):
+        found |= {f"{kind}{number}" for number in range(int(first), int(last or first) + 1)}
+    return found
+
+
+def test_each_promise_holds_some_attacker_and_each_number_is_one() -> None:
+    attackers = TEXT.partition("## Who attacks")[2].partition("\n## ")[0]
+    named = _numbers(attackers)
+    numbers = {row.split("|")[1].strip() for row in ROW.findall(TEXT)}
+    assert named <= numbers
+    assert {number for number in numbers if number[0] == "P"} <= named

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING
 
 from simulator.house.errors import ApiError
+from simulator.house.hass import INTEGRATION
 from simulator.house.pictures import now_ms
 
 if TYPE_CHECKING:
@@ -18,18 +20,20 @@ if TYPE_CHECKING:
 
 GATE = ".storage/mi_camera.gate"
 JOURNAL = "mi_camera.gate.log"
+ENTRIES = ".storage/core.config_entries"
 KINDS = (
     "damaged, on",
     "engaged while starting",
     "deleted, off",
     "journal deleted, on",
+    "options damaged, on",
     "deleted, on",
     "damaged, off",
     "journal damaged, on",
     "off",
     "on",
 )
-"""What a restart meets: the file damaged or deleted, with pictures on or off before."""
+"""What a restart meets: one of the three witnesses damaged or deleted, pictures on or off before."""
 ENGAGES_S = 30.0
 STOPS_S = 8.0
 """Seconds Home Assistant may take to end, then it is killed: a call of a display that does not
@@ -81,6 +85,8 @@ class Restarts:
     def _tamper(self, kind: str) -> bool:
         """Do it to the file; False when there is no such file, and nothing to expect."""
         directory = self._ground.house.hass.directory
+        if kind.startswith("options"):
+            return _damage_options(directory / ENTRIES)
         path: Path = directory / (JOURNAL if kind.startswith("journal") else GATE)
         act: Callable[[Path], object] | None = None
         if "deleted" in kind:
@@ -125,3 +131,12 @@ def _delete(path: Path) -> None:
 
 def _damage(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-5])
+
+
+def _damage_options(path: Path) -> bool:
+    """Take the hub's copy out of Home Assistant's own file; False when it is not there."""
+    stored = json.loads(path.read_text("utf-8"))
+    (hub,) = (one for one in stored["data"]["entries"] if one["domain"] == INTEGRATION)
+    found = hub["options"].pop("gate", None) is not None
+    path.write_text(json.dumps(stored), "utf-8")
+    return found

@@ -40,6 +40,7 @@ def run(*arguments: str, seconds: float) -> tuple[int, dict[str, Any]]:
     return done.returncode, json.loads(done.stdout.strip().rpartition("\n")[2])
 
 
+@pytest.mark.xdist_group("demo")
 def test_the_demo_does_the_main_job() -> None:
     if find_chromium() is None:
         pytest.skip("no Chromium")
@@ -58,6 +59,7 @@ def test_the_demo_does_the_main_job() -> None:
     assert (result["bytes_after_kill"], result["foreign"], result["stale"]) == (0, 0, 0)
 
 
+@pytest.mark.xdist_group("soak")
 def test_a_minute_of_chaos_shows_nothing_it_should_not() -> None:
     status, result = run("soak", "--minutes", "1", "--cameras", "4", "--json", seconds=300)
     assert status == 0, "something forbidden was seen, or nothing at all on one of the paths"
@@ -74,6 +76,7 @@ def test_a_minute_of_chaos_shows_nothing_it_should_not() -> None:
     assert all(result["paths"].values())
 
 
+@pytest.mark.xdist_group("soak")
 def test_the_last_byte_comes_within_a_moment_of_a_kill() -> None:
     if find_go2rtc() is None:
         pytest.skip("no go2rtc")
@@ -82,5 +85,5 @@ def test_the_last_byte_comes_within_a_moment_of_a_kill() -> None:
     assert result["after_kill"] == 0
     assert result["readers"] == 8
     assert result["kill_ms"]["count"] >= 10
-    assert result["kill_ms"]["p50"] < 250
+    assert result["kill_ms"]["p99"] < 250
     assert result["display_ms"]["max"] < 3000

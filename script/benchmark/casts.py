@@ -1,0 +1,211 @@
+"""How long until a display shows a camera: our casts, and Home Assistant's own beside them.
+
+A whole Home Assistant with its own `cast` integration, and simulated displays that fetch and
+decode what they are given.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+import json
+import statistics
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+import aiohttp
+
+from simulator.house.casts import cast, stop_cast
+from simulator.house.home_process import HomePlan
+from simulator.house.house import House
+from simulator.house.process import free_port
+
+from .processes import BenchFailed
+from .quantile import quantile
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from pathlib import Path
+
+    from simulator.house.progress import Progress
+
+_NETWORK: Final = "127.0.62"
+_CAMERAS: Final = 4
+"""By turns, so that what Home Assistant keeps of one for half a minute is gone the next time."""
+_SHOWN, _OTHER = "Hall display", "Desk display"
+_GOP_SECONDS: Final = 2.0
+_PATIENCE: Final = 40.0
+_PLAYS: Final = 5.0
+"""Seconds of play from which the delay is taken; it begins after the first second."""
+_POLL: Final = 0.05
+_KINDS: Final = ("cold", "warm", "play_stream")
+
+
+@dataclass(slots=True)
+class Casts:
+    """Milliseconds, by kind."""
+
+    first: dict[str, list[float]] = field(default_factory=lambda: {kind: [] for kind in _KINDS})
+    """From the action to the first picture that a display has decoded."""
+    delays: dict[str, list[float]] = field(default_factory=lambda: {kind: [] for kind in _KINDS})
+    """From capture to the screen, the median of each run."""
+
+    def figures(self) -> dict[str, Any]:
+        """Return them as the benchmark prints them."""
+        return {
+            "cast_ms": {
+                kind: {"p50": quantile(took, 0.5), "p95": quantile(took, 0.95)}
+                for kind, took in self.first.items()
+            },
+            "cast_latency_ms": {
+                "ours": statistics.median(self.delays["cold"] + self.delays["warm"]),
+                "play_stream": statistics.median(self.delays["play_stream"]),
+            },
+        }
+
+
+async def casts(folder: Path, rounds: int, progress: Progress) -> Casts:
+    """Show cameras on a display so many times in each way; raises `HouseError`."""
+    path = folder / "casts.json"
+    path.write_text(json.dumps(_describe()), "utf-8")
+    plan = HomePlan.read(path)
+    progress.say("a Home Assistant with displays")
+    async with (
+        House(plan, folder / "casts", free_port(), progress) as house,
+        aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as http,
+    ):
+        run = _Run(house, http)
+        for number in range(rounds):
+            await run.round(number)
+            progress.say(f"casts {number + 1} of {rounds}: {run.last()}")
+    return run.casts
+
+
+@dataclass(slots=True)
+class _Run:
+    house: House
+    http: aiohttp.ClientSession
+    casts: Casts = field(default_factory=Casts)
+
+    def last(self) -> str:
+        return ", ".join(f"{kind} {took[-1]:.0f} ms" for kind, took in self.casts.first.items())
+
+    async def round(self, number: int) -> None:
+        house = self.house
+        did, camera = list(house.entities.cameras.items())[number % _CAMERAS]
+        shown, other = (house.entities.displays[name] for name in (_SHOWN, _OTHER))
+        client = house.client
+        await self._quiet(did)
+
+        async def ours() -> object:
+            return await cast(client, camera, shown)
+
+        async def theirs() -> object:
+            target = {"entity_id": camera}
+            return await client.call("camera.play_stream", {"media_player": shown}, target=target)
+
+        async def stop_ours() -> object:
+            return await stop_cast(client, camera, shown)
+
+        async def stop_theirs() -> object:
+            target = {"entity_id": shown}
+            return await client.call("media_player.turn_off", {}, target=target)
+
+        await self._once("cold", did, ours, stop_ours)
+        # Somebody else looks at it from now on.
+        await cast(client, camera, other)
+        # The moments are spread over a group of pictures.
+        await asyncio.sleep(1.0 + number * 0.37 % _GOP_SECONDS)
+        await self._once("warm", did, ours, stop_ours)
+        await self._once("play_stream", did, theirs, stop_theirs)
+        await stop_cast(client, camera, other)
+
+    async def _once(
+        self,
+        kind: str,
+        did: int,
+        begin: Callable[[], Awaitable[object]],
+        end: Callable[[], Awaitable[object]],
+    ) -> None:
+        since = await self._newest()
+        began = time.time() * 1000
+        calling = asyncio.ensure_future(begin())
+        try:
+            first = await self._first(did, since)
+            await calling
+        finally:
+            calling.cancel()
+            await asyncio.wait([calling])
+        self.casts.first[kind].append(first - began)
+        await asyncio.sleep(_PLAYS)
+        frames = await self._frames(since)
+        settled = [one for one in frames if one["presented_ms"] > first + 1000]
+        if not settled or any(one["did"] != did for one in frames):
+            raise BenchFailed(f"{kind}: the display does not show camera {did}")
+        self.casts.delays[kind].append(
+            statistics.median(one["presented_ms"] - one["captured_ms"] for one in settled)
+        )
+        await end()
+        await asyncio.sleep(1.0)
+
+    async def _first(self, did: int, since: int) -> float:
+        deadline = time.monotonic() + _PATIENCE
+        while time.monotonic() < deadline:
+            for frame in await self._frames(since):
+                if frame["did"] == did:
+                    return float(frame["decoded_ms"])
+            await asyncio.sleep(_POLL)
+        raise BenchFailed(f"no picture of camera {did} on a display in {_PATIENCE:.0f} s")
+
+    async def _newest(self) -> int:
+        frames = await self._frames(0)
+        return int(frames[-1]["n"]) if frames else 0
+
+    async def _frames(self, since: int) -> list[dict[str, Any]]:
+        host, port = self.house.plan.control
+        url = f"http://{host}:{port}/displays/{_SHOWN}/frames?since={since}"
+        async with self.http.get(url) as response:
+            frames: list[dict[str, Any]] = (await response.json())["frames"]
+            return frames
+
+    async def _quiet(self, did: int) -> None:
+        """Wait until nobody has a session with a camera any more."""
+        deadline = time.monotonic() + 2 * _PATIENCE
+        while (await self.house.control.cameras())[did]["media_connections"]:
+            if time.monotonic() > deadline:
+                raise BenchFailed(f"camera {did} is never left alone")
+            await asyncio.sleep(0.2)
+
+
+def _describe() -> dict[str, Any]:
+    """Return the description of a home: cameras at 720p, and two displays."""
+    return {
+        "cameras": [
+            {
+                "did": 3003003001 + index,
+                "model": "chuangmi.camera.021a04",
+                "name": f"Camera {index + 1}",
+                "scene": "kitchen",
+                "address": f"{_NETWORK}.{11 + index}",
+                "token": f"{0x62656E63 + index:08x}" * 4,
+                "transport": "udp",
+                "codec": "h264",
+                "audio": "pcma",
+                "fps": 15,
+                "gop_seconds": _GOP_SECONDS,
+                "qualities": {str(quality): [1280, 720] for quality in (1, 2, 3)},
+            }
+            for index in range(_CAMERAS)
+        ],
+        "displays": [
+            {"name": name, "address": f"{_NETWORK}.{61 + index}", "model": "Google Nest Hub"}
+            for index, name in enumerate((_SHOWN, _OTHER))
+        ],
+        "cloud": {
+            "address": f"{_NETWORK}.3",
+            "username": "demo@example.com",
+            "password": "open-sesame",
+            "region": "de",
+        },
+        "control": {"address": f"{_NETWORK}.2"},
+    }
