@@ -48,7 +48,10 @@ def _leaves(figures: dict[str, Any], path: str = "") -> Iterator[tuple[str, floa
 def test_short_run() -> None:
     required(find_go2rtc(), "go2rtc")
     run = subprocess.run(
-        [*COMMAND, "--json", "--seconds", "2", "--rounds", "1", "--streams", "2"],
+        [
+            *COMMAND,
+            *["--json", "--seconds", "2", "--rounds", "1", "--streams", "2", "--casts", "0"],
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -98,6 +101,25 @@ def test_short_run() -> None:
     assert first["warm"]["ours"] < first["cold"]["ours"]
     assert all(value < 50 for name, value in numbers.items() if name.startswith("cpu_percent"))
     assert all(of["p50"] <= of["p99"] < 3000 for sides in rpc.values() for of in sides.values())
+
+
+@pytest.mark.e2e
+def test_casts_on_a_display() -> None:
+    run = subprocess.run(
+        [*COMMAND, "--json", "--casts-only", "--casts", "1"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    figures = json.loads(run.stdout)
+    assert set(figures["cast_ms"]) == {"cold", "warm", "play_stream"}
+    first = {kind: of["p50"] for kind, of in figures["cast_ms"].items()}
+    assert 0 < first["warm"] < first["play_stream"]
+    assert 0 < first["cold"] < first["play_stream"]
+    assert 0 < figures["cast_latency_ms"]["ours"] < figures["cast_latency_ms"]["play_stream"]
 
 
 @pytest.mark.e2e

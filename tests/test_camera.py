@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import io
 from typing import TYPE_CHECKING
 
+from aiohttp import ClientError
 import av
 from homeassistant.components.camera import async_get_image, async_get_stream_source
 from homeassistant.const import STATE_UNAVAILABLE
@@ -18,6 +20,7 @@ from simulator.tag import read_frame, read_image
 from .conftest import settle
 
 if TYPE_CHECKING:
+    from aiohttp import ClientResponse
     from homeassistant.core import HomeAssistant
     from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
@@ -47,6 +50,14 @@ def read_tags(url: str, count: int) -> list[tuple[int, int]]:
             if len(tags) == count:
                 break
     return tags
+
+
+async def ended(mjpeg: ClientResponse, limit: float = 8) -> None:
+    """Read an MJPEG view to its end, which is a break."""
+    with contextlib.suppress(ClientError):
+        async with asyncio.timeout(limit):
+            while not mjpeg.content.at_eof():
+                await mjpeg.content.readany()
 
 
 async def test_entities_of_both_kinds_of_camera(

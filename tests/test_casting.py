@@ -27,7 +27,9 @@ from homeassistant.util.async_ import get_scheduled_timer_handles
 import pytest
 from pytest_homeassistant_custom_component.common import MockEntityPlatform, async_fire_time_changed
 
-from custom_components.mi_camera import casting
+from custom_components.mi_camera import cast_load, casting
+from custom_components.mi_camera.cast_source import CastAddresses, SessionHls
+from custom_components.mi_camera.cast_view import DATA_CAST_ADDRESSES
 from custom_components.mi_camera.const import DOMAIN
 from custom_components.mi_camera.live_stream import async_detach, async_end
 
@@ -137,9 +139,9 @@ async def test_two_players_get_an_address_each_and_end_alone(
         (KITCHEN, DEN),
     ]
     assert hall.played[0] != den.played[0]
-    assert hall.played[0].startswith("http://127.0.0.1:8123/api/hls/")
+    assert hall.played[0].startswith("http://127.0.0.1:8123/api/mi_camera/cast/")
     # No secret is in what the action answers.
-    assert hall.played[0].split("/")[5] not in str(sessions)
+    assert hall.played[0].split("/")[6] not in str(sessions)
     response = await hass.services.async_call(
         DOMAIN, "stop_cast", {"media_player": HALL}, blocking=True, return_response=True
     )
@@ -161,7 +163,8 @@ async def test_what_is_impossible_is_said(
         assert caught.value.translation_key == key
         assert not entry.runtime_data.casts.sessions
 
-    await expect("one_camera", entity_id=[KITCHEN, PORCH])
+    await expect("cast_pairs", entity_id=[KITCHEN, PORCH])
+    await expect("cast_pairs", entity_id=[KITCHEN, PORCH], media_player=[HALL, HALL])
     await expect("not_our_camera", entity_id="camera.somebody_elses")
     await expect("not_our_camera", entity_id=HALL)
     await expect("player_unknown", media_player="media_player.nowhere")
@@ -183,19 +186,22 @@ async def test_what_is_impossible_is_said(
     await expect("pictures_off", entity_id=PORCH)
 
 
-@pytest.mark.parametrize("how", ["error", "stuck"])
+@pytest.mark.parametrize(
+    ("how", "key"), [("error", "cast_not_taken"), ("stuck", "cast_not_playing")]
+)
 async def test_a_player_that_does_not_play_is_reported_and_nothing_is_left(
     hass: HomeAssistant,
     entry: MiCameraConfigEntry,
     players: list[Player],
     how: str,
+    key: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(casting, "PLAYING_TIMEOUT", 0.5)
+    monkeypatch.setattr(cast_load, "PLAYING_TIMEOUT", 0.5)
     players[0].fails = how
     with pytest.raises(HomeAssistantError) as caught:
         await cast(hass, media_player=[DEN, HALL])
-    assert caught.value.translation_key == "cast_not_playing"
+    assert caught.value.translation_key == key
     assert caught.value.translation_placeholders == {"player": "Hall"}
     assert not entry.runtime_data.casts.sessions
     # The one that did play has been stopped as well.
@@ -299,6 +305,25 @@ async def test_a_player_that_will_not_stop_does_not_keep_the_switch_from_working
     assert not entry.runtime_data.gate.is_open
 
 
+async def test_no_cast_begins_while_pictures_are_off(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    players: list[Player],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Not even an address is made for it."""
+
+    def never(*_: Any) -> Any:
+        pytest.fail("an address was made")
+
+    monkeypatch.setattr(CastAddresses, "open", never)
+    entry.runtime_data.gate.close()
+    with pytest.raises(ServiceValidationError) as caught:
+        await cast(hass)
+    assert caught.value.translation_key == "pictures_off"
+    assert players[0].played == []
+
+
 async def test_switching_off_while_a_player_loads(
     hass: HomeAssistant, entry: MiCameraConfigEntry, players: list[Player]
 ) -> None:
@@ -313,6 +338,27 @@ async def test_switching_off_while_a_player_loads(
     assert players[0].stops == 1
 
 
+async def test_switching_off_while_a_player_begins(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    players: list[Player],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It says that it plays, but what it was given is dead by then."""
+    play = players[0].async_play_media
+
+    async def off_then_play(*args: Any, **extra: Any) -> None:
+        entry.runtime_data.gate.close()
+        await play(*args, **extra)
+
+    monkeypatch.setattr(players[0], "async_play_media", off_then_play)
+    with pytest.raises(ServiceValidationError) as caught:
+        async with asyncio.timeout(5):
+            await cast(hass)
+    assert caught.value.translation_key == "pictures_off"
+    assert not entry.runtime_data.casts.sessions
+
+
 async def test_switching_off_while_the_stream_of_a_cast_is_opened(
     hass: HomeAssistant,
     entry: MiCameraConfigEntry,
@@ -320,19 +366,20 @@ async def test_switching_off_while_the_stream_of_a_cast_is_opened(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The cast is not among those that are cut yet; the player is told nothing."""
-    open_hls = casting.async_open_hls
+    opened = CastAddresses.open
 
-    async def off_meanwhile(*args: Any) -> Any:
-        opened = await open_hls(*args)
-        await hass.services.async_call(DOMAIN, "disable_all", blocking=True)
-        return opened
+    def off_meanwhile(self: CastAddresses, *args: Any) -> SessionHls:
+        source = opened(self, *args)
+        entry.runtime_data.gate.close()
+        return source
 
-    monkeypatch.setattr(casting, "async_open_hls", off_meanwhile)
+    monkeypatch.setattr(CastAddresses, "open", off_meanwhile)
     with pytest.raises(ServiceValidationError) as caught:
         await cast(hass)
     assert caught.value.translation_key == "pictures_off"
     assert players[0].played == []
     assert not entry.runtime_data.casts.sessions
+    assert len(hass.data[DATA_CAST_ADDRESSES]) == 0
 
 
 async def test_who_may_only_look_may_not_cast(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +21,12 @@ import pytest
 
 from custom_components.mi_camera import sign_in
 from custom_components.mi_camera.camera_config import CONF_QUALITY, CONF_SOUND
+from custom_components.mi_camera.cast_policy import (
+    CONF_CAST_MINUTES,
+    CONF_CAST_PLAYERS,
+    CONF_CAST_TO,
+    CastPolicy,
+)
 from custom_components.mi_camera.cloud import CloudApiError, CloudError, SessionExpired
 from custom_components.mi_camera.const import DOMAIN, SUBENTRY_ACCOUNT, SUBENTRY_CAMERA
 from custom_components.mi_camera.flow_forms import CONF_CAMERAS
@@ -359,7 +366,13 @@ async def test_a_camera_follows_its_new_address_but_is_not_replaced_by_another(
     await moved.start()
     home.cameras[0] = moved
     result = await reconfigure(hass, entry, subentry)
-    options = {CONF_QUALITY: "low", CONF_SOUND: False}
+    options = {
+        CONF_QUALITY: "low",
+        CONF_SOUND: False,
+        CONF_CAST_TO: "chosen",
+        CONF_CAST_PLAYERS: ["media_player.hall"],
+        CONF_CAST_MINUTES: 10,
+    }
     result = await answer_subentry(
         hass,
         result,
@@ -401,8 +414,17 @@ async def test_what_a_camera_sends_can_be_changed_while_it_is_away(
         CONF_TOKEN: None,
         CONF_QUALITY: "best",
         CONF_SOUND: True,
+        CONF_CAST_TO: "all",
+        CONF_CAST_PLAYERS: [],
+        CONF_CAST_MINUTES: 0,
     }
-    options = {CONF_QUALITY: "low", CONF_SOUND: False}
+    options = {
+        CONF_QUALITY: "low",
+        CONF_SOUND: False,
+        CONF_CAST_TO: "chosen",
+        CONF_CAST_PLAYERS: [],
+        CONF_CAST_MINUTES: 5,
+    }
     with pytest.raises(InvalidData):
         await answer_subentry(
             hass, result, {CONF_HOST: host, CONF_QUALITY: "4K", CONF_SOUND: False}
@@ -415,6 +437,16 @@ async def test_what_a_camera_sends_can_be_changed_while_it_is_away(
     assert (coordinator.config.quality, coordinator.config.sound) == ("low", False)
     result = await reconfigure(hass, entry, subentry)
     assert shown(result) == {CONF_HOST: host, CONF_TOKEN: None, **options}
+    # What an answer says nothing of stays; players that are left out of one that does go.
+    player = "media_player.hall"
+    rest = {CONF_HOST: host, CONF_QUALITY: "low", CONF_SOUND: False}
+    result = await answer_subentry(hass, result, {**rest, CONF_CAST_PLAYERS: [player]})
+    for answer, left in ((rest, [player]), ({**rest, CONF_CAST_TO: "chosen"}, [])):
+        result = await reconfigure(hass, entry, subentry)
+        result = await answer_subentry(hass, result, answer)
+        assert result["reason"] == "reconfigure_successful"
+        policy = entry.runtime_data.cameras[subentry.subentry_id].cast_policy
+        assert policy == CastPolicy(frozenset(left), timedelta(minutes=5))
 
 
 async def test_damaged_subentries_are_reported_and_the_rest_works(

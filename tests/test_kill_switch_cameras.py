@@ -242,6 +242,33 @@ async def test_a_removed_camera_is_forgotten_and_comes_back_free(
     assert kill_switch.camera_gate(KITCHEN).is_open
 
 
+async def test_asking_what_holds_a_camera_makes_no_gate(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    kill_switch: KillSwitch,
+    events: list[GateEvent],
+) -> None:
+    await stop(hass, entry)
+    kill_switch = hass.data[DATA_KILL_SWITCH]
+    assert kill_switch.holds_of("7") == frozenset()
+    await kill_switch.async_hide("7")
+    assert kill_switch.holds_of("7") == {Hold.PRIVACY}
+    assert "7" not in kill_switch._holds._gates
+    # The gate is held from its beginning when there is such a camera.
+    gate = kill_switch.camera_gate("7")
+    assert gate.holds == {Hold.PRIVACY}
+    assert kill_switch.holds_of("7") == gate.holds
+    events.clear()
+    kill_switch.async_violation("8", "late")
+    await settle(hass)
+    assert not events
+    assert kill_switch.violations == 0
+    assert kill_switch.holds_of("8") == frozenset()
+    kill_switch = await start(hass, entry)
+    assert kill_switch.record is not None
+    assert not kill_switch.record.quarantined
+
+
 async def test_showing_needs_a_hub_and_what_is_not_held_changes_nothing(
     hass: HomeAssistant,
     entry: MiCameraConfigEntry,

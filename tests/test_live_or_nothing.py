@@ -14,12 +14,13 @@ from custom_components.mi_camera import lens_sleep
 from custom_components.mi_camera.const import DOMAIN
 from custom_components.mi_camera.gate_events import GateEventType
 from custom_components.mi_camera.kill_switch import DATA_KILL_SWITCH
+from custom_components.mi_camera.webrtc_viewers import WebRtcViewer
 from simulator.tag import read_image
 
 from . import home as home_module
 from .conftest import image_soon, settle
 from .home import Home, spec
-from .test_camera import KITCHEN, PORCH, poll, read_tags
+from .test_camera import KITCHEN, PORCH, ended, poll, read_tags
 from .test_casting import Player, cast, players, until  # noqa: F401
 from .test_hub import entity_of
 from .test_right_camera import coordinator_of, watch
@@ -87,8 +88,7 @@ async def test_every_kind_of_viewer_ends_with_the_pictures(
     await mjpeg.content.readany()
     home.cameras[0].miss.silent = True
     since = time.monotonic()
-    while not mjpeg.content.at_eof():
-        await mjpeg.content.readany()
+    await ended(mjpeg)
     assert time.monotonic() - since < 5
     await until(lambda: not entry.runtime_data.casts.sessions, 3)
     await until(lambda: players[0].stops == 1, 3)
@@ -151,7 +151,9 @@ async def test_nothing_resumes_by_itself(
     source = await async_get_stream_source(hass, KITCHEN)
     token = hass.states.get(KITCHEN).attributes["access_token"]
     told: list[object] = []
-    kitchen.lenses[0].webrtc["one"] = told.append
+    permit = kitchen.permit()
+    assert permit is not None
+    kitchen.lenses[0].webrtc.add("one", WebRtcViewer(permit, told.append, lambda: None))
     await cast(hass)
     mjpeg = await client.get(f"/api/camera_proxy_stream/{KITCHEN}")
     await mjpeg.content.readany()
@@ -170,9 +172,7 @@ async def test_nothing_resumes_by_itself(
     assert entity_of(hass).stream is None
     assert len(told) == 1
     await closing
-    async with asyncio.timeout(5):
-        while not mjpeg.content.at_eof():
-            await mjpeg.content.readany()
+    await ended(mjpeg)
     await until(lambda: players[0].stops == 1, 5)
     assert (await client.get(hls)).status == 404
     url = f"/api/camera_proxy/{KITCHEN}?token={token}"
@@ -214,9 +214,7 @@ async def test_an_mjpeg_view_does_not_outlive_a_moment_in_the_dark(
     kill_switch.gate.close()
     kill_switch.gate.open()
     assert kitchen.permit() is not None
-    async with asyncio.timeout(5):
-        while not mjpeg.content.at_eof():
-            await mjpeg.content.readany()
+    await ended(mjpeg)
     again = await client.get(f"/api/camera_proxy_stream/{KITCHEN}{query}")
     assert await again.content.readany()
     again.close()

@@ -18,6 +18,7 @@ from custom_components.mi_camera.gate_news import EVENT_MI_CAMERA
 from custom_components.mi_camera.kill_switch import DATA_KILL_SWITCH
 
 from .conftest import settle
+from .test_casting import Player, cast, players  # noqa: F401
 
 if TYPE_CHECKING:
     from homeassistant.auth.models import User
@@ -100,6 +101,52 @@ async def test_it_speaks_the_language_of_home_assistant(
     await hass.services.async_call(DOMAIN, "disable_all", {"reason": "Invités"}, blocking=True)
     (told,) = await entries_of(hass, hass_ws_client)
     assert told["message"] == "Toutes les images coupées · Raison\N{NO-BREAK SPACE}: Invités"
+
+
+@pytest.mark.parametrize(
+    ("language", "messages"),
+    [
+        (
+            "en",
+            [
+                "Shown on a display · Display: media_player.hall · By: {by}",
+                "No longer shown on a display · Display: media_player.hall · Reason: Stopped",
+            ],
+        ),
+        (
+            "fr",
+            [
+                (
+                    "Affichée sur un écran · Écran\N{NO-BREAK SPACE}: media_player.hall"
+                    " · Par\N{NO-BREAK SPACE}: {by}"
+                ),
+                (
+                    "Plus affichée sur un écran · Écran\N{NO-BREAK SPACE}: media_player.hall"
+                    " · Raison\N{NO-BREAK SPACE}: Arrêtée"
+                ),
+            ],
+        ),
+    ],
+)
+async def test_it_says_what_was_shown_where_and_why_it_ended(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    players: list[Player],  # noqa: F811
+    hass_admin_user: User,
+    hass_ws_client: WebSocketGenerator,
+    language: str,
+    messages: list[str],
+) -> None:
+    hass.config.language = language
+    await async_load_integrations(hass, {DOMAIN})
+    await cast(hass, context=Context(user_id=hass_admin_user.id))
+    await hass.services.async_call(DOMAIN, "stop_cast", blocking=True)
+    entries = [
+        one for one in await entries_of(hass, hass_ws_client) if one.get("name") == "Kitchen"
+    ]
+    assert [one["message"] for one in entries if "message" in one] == [
+        one.format(by=hass_admin_user.name) for one in messages
+    ]
 
 
 async def test_an_event_of_another_version_is_told_too(

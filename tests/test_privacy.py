@@ -20,6 +20,7 @@ import pytest
 
 from custom_components.mi_camera.const import DOMAIN, SUBENTRY_CAMERA
 from custom_components.mi_camera.kill_switch import DATA_KILL_SWITCH
+from custom_components.mi_camera.media import UpstreamError
 from simulator.tag import read_frame, read_image
 
 from .conftest import settle
@@ -247,6 +248,34 @@ async def test_a_camera_added_anew_is_not_hidden(
     assert hass.states.get(PRIVACY).state == "off"
     gate = hass.data[DATA_KILL_SWITCH].camera_gate(str(home.cameras[0].spec.did))
     assert gate.is_open
+
+
+async def test_nothing_makes_a_gate_for_a_camera_that_was_removed(
+    hass: HomeAssistant, entry: MiCameraConfigEntry, home: Home
+) -> None:
+    """Not the switch that is told of its removal, nor what is late."""
+    kill_switch = hass.data[DATA_KILL_SWITCH]
+    kitchen, porch = (str(one.spec.did) for one in home.cameras)
+    coordinator = entry.runtime_data.cameras[subentry_id(entry, "Kitchen")]
+    await turn(hass, "on")
+    hass.config_entries.async_remove_subentry(entry, coordinator.subentry_id)
+    await settle(hass)
+    assert list(kill_switch._holds._gates) == [porch]
+    assert not kill_switch.holds_of(kitchen)
+    # A picture of elsewhere in what it had sent, keys it had asked for.
+    coordinator.hub.async_violation(coordinator.lenses[0].source, "relay")
+    with pytest.raises(UpstreamError):
+        await coordinator.hub.async_miss_keys(coordinator.config, fresh=True)
+    await settle(hass)
+    assert kill_switch.violations == 0
+    assert kill_switch.record is not None
+    assert not kill_switch.record.quarantined
+    assert not kill_switch.record.hidden
+    assert list(kill_switch._holds._gates) == [porch]
+    # Not after a restart either.
+    await hass.config_entries.async_reload(entry.entry_id)
+    await settle(hass)
+    assert list(kill_switch._holds._gates) == [porch]
 
 
 def subentry_id(entry: MiCameraConfigEntry, title: str) -> str:

@@ -291,6 +291,23 @@ async def test_switching_off_ends_steps_and_refuses_new_ones(
     assert hall.media_connections == 0
 
 
+async def test_no_step_is_begun_once_switched_off_between_two(
+    entry: MiCameraConfigEntry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Even if nobody told the motor."""
+    motor = motor_of(entry)
+    sent: list[object] = []
+
+    async def send(move: object, _permit: object) -> None:
+        sent.append(move)
+        entry.runtime_data.gate.close()
+
+    monkeypatch.setattr(motor, "_send", send)
+    monkeypatch.setattr(motor, "cut", lambda: None)
+    assert await key_of(motor.async_step(MotorOperation.LEFT, 3)) == "pictures_off"
+    assert len(sent) == 1
+
+
 async def test_actions_take_turns_and_do_not_pile_up(
     hass: HomeAssistant, entry: MiCameraConfigEntry, hall: SimCamera
 ) -> None:

@@ -22,7 +22,7 @@ from .test_camera import poll, read_tags
 from .test_casting import until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
     from homeassistant.core import HomeAssistant
 
@@ -195,7 +195,7 @@ async def test_switched_off_or_removed_during_the_search(
 ) -> None:
     kitchen, porch = coordinator_of(entry), coordinator_of(entry, "Porch")
 
-    async def found(*_: object) -> tuple[str, ...]:
+    async def found(*_: object, **__: object) -> tuple[str, ...]:
         if kitchen.hub.gate.is_open:
             await hass.services.async_call(DOMAIN, "disable_all", blocking=True)
         return (NEW_ADDRESS,)
@@ -208,7 +208,7 @@ async def test_switched_off_or_removed_during_the_search(
     await hass.services.async_call(DOMAIN, "enable_all", blocking=True)
     await settle(hass)
 
-    async def fails(*_: object) -> tuple[str, ...]:
+    async def fails(*_: object, **__: object) -> tuple[str, ...]:
         raise OSError("no socket")
 
     with monkeypatch.context() as patch:
@@ -226,7 +226,7 @@ async def test_who_is_found_after_switching_off_is_not_asked(
     home: Home,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def found(*_: object) -> tuple[str, ...]:
+    async def found(*_: object, **__: object) -> tuple[str, ...]:
         await hass.services.async_call(DOMAIN, "disable_all", blocking=True)
         return (NEW_ADDRESS,)
 
@@ -247,13 +247,13 @@ async def test_switched_off_while_the_new_address_is_tried(
     kitchen = coordinator_of(entry)
     is_ours = kitchen.relocation._is_ours
 
-    async def off_meanwhile(address: str) -> bool:
-        ours = await is_ours(address)
+    async def off_meanwhile(address: str, allowed: Callable[[], bool]) -> bool:
+        ours = await is_ours(address, allowed)
         assert ours
         await hass.services.async_call(DOMAIN, "disable_all", blocking=True)
         return ours
 
-    async def found(*_: object) -> tuple[str, ...]:
+    async def found(*_: object, **__: object) -> tuple[str, ...]:
         return (NEW_ADDRESS,)
 
     await move(home)

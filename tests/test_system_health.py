@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from homeassistant.components.system_health import get_info
+from homeassistant.core import Context
 from homeassistant.setup import async_setup_component
 
 from custom_components.mi_camera.const import DOMAIN
@@ -13,6 +14,7 @@ from custom_components.mi_camera.kill_switch import DATA_KILL_SWITCH
 from .conftest import settle
 
 if TYPE_CHECKING:
+    from homeassistant.auth.models import User
     from homeassistant.core import HomeAssistant
 
     from custom_components.mi_camera.hub import MiCameraConfigEntry
@@ -27,7 +29,10 @@ async def info(hass: HomeAssistant) -> dict[str, Any]:
 
 
 async def test_it_tells_of_the_gate_and_the_cameras(
-    hass: HomeAssistant, entry: MiCameraConfigEntry, home: Home
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    home: Home,
+    hass_admin_user: User,
 ) -> None:
     told = await info(hass)
     assert told.pop("since").startswith("20")
@@ -35,6 +40,8 @@ async def test_it_tells_of_the_gate_and_the_cameras(
         "pictures_allowed": True,
         "saved": True,
         "violations": 0,
+        "reason": "set up",
+        "cut": None,
         "hidden": 0,
         "quarantined": 0,
         "cameras": 2,
@@ -48,10 +55,19 @@ async def test_it_tells_of_the_gate_and_the_cameras(
     await settle(hass)
     told = await info(hass)
     assert (told["hidden"], told["quarantined"], told["violations"]) == (1, 1, 1)
-    await kill_switch.async_engage()
+    kill_switch.async_count(lambda: {"viewers": 2, "casts": 1})
+    await kill_switch.async_engage("Guests", Context(user_id=hass_admin_user.id))
     told = await info(hass)
     assert told["pictures_allowed"] is False
     assert told["reachable"] == 0
+    assert told["reason"] == "Guests"
+    assert "viewers: 2" in told["cut"]
+    assert "casts: 1" in told["cut"]
+    # Who it was is in the events only.
+    assert hass_admin_user.id not in str(told)
+    await kill_switch.async_release()
+    told = await info(hass)
+    assert (told["reason"], told["cut"]) == (None, None)
 
 
 async def test_it_tells_what_there_is_without_the_hub(

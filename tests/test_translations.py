@@ -383,6 +383,17 @@ def test_every_event_of_the_gate_and_its_attributes_have_names() -> None:
     assert {"at", "reason", "cut"} <= set(GateEvent.__slots__)
 
 
+def test_every_event_of_casts_its_attributes_and_reasons_have_names() -> None:
+    from custom_components.mi_camera.cast_news import CastEventType
+    from custom_components.mi_camera.cast_session import EndReason
+
+    named = dict(EN["entity"]["event"]["casts"]["state_attributes"])
+    assert list(named.pop("event_type")["state"]) == [one.value for one in CastEventType]
+    assert list(named["reason"]["state"]) == [one.value for one in EndReason]
+    facts = {"at", "by", "reason", "camera", "camera_entity", "media_player"}
+    assert named.keys() == facts
+
+
 def test_fix_flows_find_their_texts() -> None:
     """All fix flows have one step and the same reasons to fail; their issue gives the facts."""
     tree = TREES["repairs.py"]

@@ -16,7 +16,7 @@ from custom_components.mi_camera import coordinator as coordinator_module, wake 
 from custom_components.mi_camera.cloud import CloudApiError, CloudUnavailable, XiaomiAccount
 from custom_components.mi_camera.const import DOMAIN
 from custom_components.mi_camera.coordinator import POLL_INTERVAL
-from custom_components.mi_camera.device import MiioDeviceError, MiioTimeout
+from custom_components.mi_camera.device import MiioDeviceError, MiioNotAllowed, MiioTimeout
 from custom_components.mi_camera.diagnostics import async_get_config_entry_diagnostics
 from custom_components.mi_camera.gate import Gate
 from custom_components.mi_camera.gate.camera_gate import Hold
@@ -29,6 +29,7 @@ from simulator.tag import read_image
 from . import home as home_module
 from .conftest import settle
 from .home import SIZE, Home, spec
+from .test_asked_no_more import occupied
 from .test_casting import until
 from .test_lenses import read_tags
 
@@ -67,7 +68,8 @@ class Ways:
             self.gate.close()
             self.gate.open()
 
-    async def call(self, method: str, params: Any) -> Any:
+    async def call(self, method: str, params: Any, allowed: Any) -> Any:
+        assert allowed() == self.gate.is_open
         self.local.append((method, params))
         await asyncio.sleep(10 if self.hangs else 0)
         self._met("local")
@@ -95,7 +97,8 @@ class Ways:
     async def miot_set(self, did: str, values: Any, *, allowed: Any) -> Any:
         return await self._by_cloud("set", did, values)
 
-    async def awake(self) -> bool:
+    async def awake(self, allowed: Any) -> bool:
+        assert allowed()
         self.awake_after -= 1
         return self.awake_after < 0
 
@@ -393,6 +396,40 @@ async def test_switching_off_ends_the_waking(
     assert door.rpc_count == 0
 
 
+@pytest.mark.parametrize("asked", ["call", "hello", "command"])
+async def test_what_waits_to_be_sent_is_not_sent_after_switching_off(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    home: Home,
+    door: SimCamera,
+    asked: str,
+) -> None:
+    """By no model's way of waking: calls to one camera wait for each other."""
+    (coordinator,) = entry.runtime_data.cameras.values()
+    miio = entry.runtime_data.miio
+    await home.cloud.set_outage(Outage.UNAVAILABLE)
+    if asked != "call":
+        door.wake()
+    permit = coordinator.gate.permit()
+    assert permit is not None
+    async with occupied(miio, coordinator.config.host) as other_call:
+        work: dict[str, Any] = {
+            "call": coordinator._wake,
+            "hello": lambda: coordinator._is_awake(lambda: permit.valid),
+            "command": lambda: coordinator.device.set_power(False, allowed=lambda: permit.valid),
+        }
+        task = hass.async_create_task(work[asked]())
+        await other_call.waited_for()
+        await hass.services.async_call(DOMAIN, "disable_all", blocking=True)
+        wakes = door.battery.wakes
+    with pytest.raises((UpstreamError, MiioNotAllowed)):
+        await task
+    assert other_call.sent == 0
+    assert door.rpc_count == 0
+    assert door.battery.wakes == wakes
+    assert door.power
+
+
 @pytest.mark.parametrize("model", ["midr.camera.bw300"], indirect=True)
 @pytest.mark.parametrize("way", ["local", "cloud"])
 async def test_switching_off_between_reading_and_writing(
@@ -438,10 +475,6 @@ async def test_switching_off_between_reading_and_writing(
         await call
     assert caught.value.translation_key == "pictures_off"
     assert sorted(asked) == ["get", "get_properties"]
-    (coordinator,) = hub.cameras.values()
-    with pytest.raises(UpstreamError):
-        await coordinator._call("get_properties", [])
-    assert len(asked) == 2
     assert door.battery.wakes == 0
 
 
@@ -484,7 +517,7 @@ async def test_one_that_another_answers_for_is_asked_until_it_has_proved_itself(
     device_id = door.miio._device_id
     door.wake()
     door.miio._device_id = 4242
-    assert not await coordinator._is_awake()
+    assert not await coordinator._is_awake(lambda: True)
     assert coordinator.identity.doubted
     await settle(hass)
     assert hass.states.get(DOOR).state == "unavailable"

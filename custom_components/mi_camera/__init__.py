@@ -9,6 +9,7 @@ from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers import config_validation as cv
 import probatio as vol
 
+from .cast_view import async_setup_casts
 from .cloud import PRODUCTION, CloudEndpoints
 from .const import CONF_ACCOUNT_URL, CONF_API_URL, CONF_DEVELOPER, DATA_ENDPOINTS, DOMAIN
 from .gate_issues import async_forget_issues, async_setup_issues
@@ -30,6 +31,7 @@ PLATFORMS = [
     Platform.CAMERA,
     Platform.EVENT,
     Platform.MEDIA_PLAYER,
+    Platform.SENSOR,
     Platform.SWITCH,
 ]
 
@@ -65,6 +67,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     async_setup_issues(hass, kill_switch)
     developer = config.get(DOMAIN, {}).get(CONF_DEVELOPER)
     hass.data[DATA_ENDPOINTS] = developer or PRODUCTION
+    async_setup_casts(hass)
     async_setup_services(hass)
     return True
 

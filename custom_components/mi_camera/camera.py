@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from collections import deque
+from functools import partial
 import secrets
 from typing import TYPE_CHECKING, Any, override
 
-from homeassistant.components.camera import Camera, CameraEntityFeature, WebRTCError
+from homeassistant.components.camera import Camera, CameraEntityFeature
 from homeassistant.components.camera.const import DATA_CAMERA_PREFS
 from homeassistant.components.stream import HLS_PROVIDER
 from homeassistant.core import CoreState, callback
 
+from .cast_checks import check_lens
+from .cast_session import EndReason
 from .const import DOMAIN
 from .entity import MiCameraEntity
 from .live_stream import async_detach, async_end_in_background
+from .mjpeg_views import MjpegViews
 from .signed_path import EntityAddress
+from .webrtc_viewers import WebRtcViewer, may_have_address
 
 if TYPE_CHECKING:
+    from aiohttp.web import Request, StreamResponse
     from homeassistant.components.camera import WebRTCSendMessage
     from homeassistant.components.stream import Stream
     from homeassistant.core import HomeAssistant
@@ -68,8 +74,10 @@ class MiCamera(MiCameraEntity, Camera):
         self._attr_model = lens.coordinator.config.model
         self._source: tuple[Permit, str] | None = None
         self._was_shown = False
+        self._casting_to: list[str] = []
         self._tokens: deque[str] = deque(maxlen=MAX_TOKENS)
         self._address = EntityAddress(lens.coordinator.hub.signatures)
+        self._mjpeg = MjpegViews()
         # On the instance: Home Assistant takes a class that overrides this for a camera that
         # speaks WebRTC itself, and leaves go2rtc and HLS out.
         self.async_handle_async_webrtc_offer = self._async_webrtc_offer  # type: ignore[method-assign]
@@ -80,6 +88,7 @@ class MiCamera(MiCameraEntity, Camera):
         await super().async_added_to_hass()
         self.async_on_remove(self.coordinator.gate.on_close(self._cut))
         self.async_on_remove(self.lens.async_on_stall(self._drop_stream))
+        self.async_on_remove(self.hub.casts.news.async_on_change(self._casts_changed))
         # Before 2026.11 an entity whose id is changed is taken out and put in again.
         self._address.moved(first=self.hass.state is CoreState.not_running)
         self._rotate_tokens()
@@ -104,7 +113,7 @@ class MiCamera(MiCameraEntity, Camera):
         self._address.moved()
         self._drop_stream()
         self._rotate_tokens()
-        self.hub.casts.cut_lenses((self.lens,))
+        self.hub.casts.cut_lenses((self.lens,), EndReason.CAMERA_GONE)
 
     # -- state ----------------------------------------------------------------------------
 
@@ -175,7 +184,7 @@ class MiCamera(MiCameraEntity, Camera):
     @override
     async def stream_source(self) -> str | None:
         """Return this epoch's address of the relay; opens nothing."""
-        return self._relay_address()
+        return self._relay_address() if may_have_address() else None
 
     @callback
     def _relay_address(self) -> str | None:
@@ -208,6 +217,7 @@ class MiCamera(MiCameraEntity, Camera):
             stream.access_token = secrets.token_hex()
         if stream.access_token not in self._tokens:
             self._tokens.append(stream.access_token)
+            self.hub.casts.foreign.remember(stream.access_token, self.lens, self.entity_id)
         return stream
 
     @callback
@@ -236,18 +246,26 @@ class MiCamera(MiCameraEntity, Camera):
             return None
         return still.jpeg
 
+    @override
+    async def handle_async_still_stream(self, request: Request, interval: float) -> StreamResponse:
+        """Send stills as they come, on a connection that can be ended."""
+        with self._mjpeg.of(request):
+            return await super().handle_async_still_stream(request, interval)
+
     async def _async_webrtc_offer(
         self, offer_sdp: str, session_id: str, send_message: WebRTCSendMessage
     ) -> None:
-        """Let go2rtc answer, and remember whom to tell of the end."""
-        self.lens.webrtc[session_id] = send_message
-        await Camera.async_handle_async_webrtc_offer(self, offer_sdp, session_id, send_message)
+        """Let go2rtc answer under the permit of now, and remember whom to tell of the end."""
+        close = partial(Camera.close_webrtc_session, self, session_id)
+        viewer = WebRtcViewer(check_lens(self.lens), send_message, close)
+        offer = partial(Camera.async_handle_async_webrtc_offer, self, offer_sdp, session_id)
+        await self.lens.webrtc.async_serve(session_id, viewer, offer)
 
     @callback
     @override
     def close_webrtc_session(self, session_id: str) -> None:
         """Forget a viewer that has gone."""
-        self.lens.webrtc.pop(session_id, None)
+        self.lens.webrtc.forget(session_id)
         super().close_webrtc_session(session_id)
 
     # -- ending ---------------------------------------------------------------------------------
@@ -258,25 +276,23 @@ class MiCamera(MiCameraEntity, Camera):
         if self._source is not None:
             self.hub.relay.revoke(self._source[1])
             self._source = None
-        while self.lens.webrtc:
-            # Without a word a browser shows the last picture for as long as it likes.
-            session_id, send_message = self.lens.webrtc.popitem()
-            send_message(WebRTCError("stream_ended", "There is no live picture any more"))
-            super().close_webrtc_session(session_id)
-        while self._tokens:
-            self.hub.casts.remember_dead(self._tokens.pop())
+        self._mjpeg.abort()
         if (stream := self.stream) is not None:
             self.stream = None
             async_detach(stream)
             async_end_in_background(self.hass, self.hub.entry, stream)
+        while self._tokens:
+            self.hub.casts.remember_dead(self._tokens.pop())
+        # Last, as it is others' code that runs there.
+        self.lens.webrtc.end()
 
     @callback
     def _cut(self) -> None:
         """Follow the gate as it closes: synchronous, and complete when it returns."""
-        # An MJPEG view asks twice a second, and could miss that pictures were off in between.
+        self._rotate_tokens()
+        # A view of stills asks twice a second, and could miss that they were off in between.
         self._address.end()
         self._drop_stream()
-        self._rotate_tokens()
         self._was_shown = False
         self.async_write_ha_state()
         self._refresh_providers()
@@ -289,10 +305,19 @@ class MiCamera(MiCameraEntity, Camera):
 
     @property
     @override
-    def extra_state_attributes(self) -> dict[str, Any] | None:
-        """Say why there is no picture when somebody looks and there is none."""
+    def extra_state_attributes(self) -> dict[str, Any]:
+        """Say where it is shown, and why there is no picture when somebody looks for one."""
         trouble = self.lens.trouble
-        return {"trouble": trouble.value} if trouble is not None else None
+        attributes: dict[str, Any] = {"casting_to": self._casting_to}
+        return attributes | ({"trouble": trouble.value} if trouble is not None else {})
+
+    @callback
+    def _casts_changed(self) -> None:
+        playing = self.hub.casts.playing
+        casting_to = [session.player for session in playing if session.lens is self.lens]
+        if casting_to != self._casting_to:
+            self._casting_to = casting_to
+            self.async_write_ha_state()
 
 
 class FirstLens(MiCamera):

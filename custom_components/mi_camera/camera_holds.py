@@ -38,10 +38,19 @@ class CameraHolds:
     def gate(self, did: str) -> CameraGate:
         """Return the gate of a camera, the same each time until it is forgotten."""
         if (gate := self._gates.get(did)) is None:
-            holds = [Hold.PRIVACY] * (did in self._hidden)
-            holds += [Hold.QUARANTINE] * (did in self._quarantined)
-            gate = self._gates[did] = CameraGate(self._gate, did, holds)
+            gate = self._gates[did] = CameraGate(self._gate, did, self.of(did))
         return gate
+
+    def has_gate(self, did: str) -> bool:
+        """Whether there is such a camera: one removed has no gate, and gets none by asking."""
+        return did in self._gates
+
+    def of(self, did: str) -> frozenset[Hold]:
+        """Return what holds a camera; makes no gate for one that has none."""
+        if (gate := self._gates.get(did)) is not None:
+            return gate.holds
+        remembered = {Hold.PRIVACY: self._hidden, Hold.QUARANTINE: self._quarantined}
+        return frozenset(why for why, dids in remembered.items() if did in dids)
 
     def learn(self, record: GateRecord) -> None:
         """Hold what `record` says is held, beside what is held already.
@@ -60,22 +69,26 @@ class CameraHolds:
     def hide(self, did: str) -> None:
         """Hold back a camera that somebody wants hidden, at once."""
         self._hidden.add(did)
-        self.gate(did).hold(Hold.PRIVACY)
+        if (gate := self._gates.get(did)) is not None:
+            gate.hold(Hold.PRIVACY)
 
     def show(self, did: str) -> None:
         """Take that back."""
         self._hidden.discard(did)
-        self.gate(did).release(Hold.PRIVACY)
+        if (gate := self._gates.get(did)) is not None:
+            gate.release(Hold.PRIVACY)
 
     def quarantine(self, did: str, detail: str) -> None:
         """Hold back a camera of which something foreign was seen, at once."""
         self._quarantined[did] = detail
-        self.gate(did).hold(Hold.QUARANTINE)
+        if (gate := self._gates.get(did)) is not None:
+            gate.hold(Hold.QUARANTINE)
 
     def end_quarantine(self, did: str) -> None:
         """Take that back."""
         self._quarantined.pop(did, None)
-        self.gate(did).release(Hold.QUARANTINE)
+        if (gate := self._gates.get(did)) is not None:
+            gate.release(Hold.QUARANTINE)
 
     def forget(self, did: str) -> None:
         """Close a removed camera's gate for good."""

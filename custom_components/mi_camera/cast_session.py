@@ -10,14 +10,17 @@ import secrets
 from typing import TYPE_CHECKING, Any
 
 from homeassistant.components.media_player import ATTR_MEDIA_CONTENT_ID, MediaPlayerState
-from homeassistant.const import ATTR_FRIENDLY_NAME
+from homeassistant.const import ATTR_FRIENDLY_NAME, STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.core import callback
+
+from .cast_news import CastEvent, CastEventType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from homeassistant.components.stream import Stream
-    from homeassistant.core import State
+    from homeassistant.core import Context, State
 
+    from .cast_source import CastSource
     from .gate import Permit
     from .lens import Lens
 
@@ -28,12 +31,40 @@ class EndReason(StrEnum):
     """Why a cast session ended."""
 
     STOPPED = "stopped"
+    """By the action, or at the player."""
     DURATION = "duration"
+    """Its time is over."""
     SWITCHED_OFF = "switched_off"
-    CAMERA_GONE = "camera_gone"
+    """The gate of all cameras or of this one has closed, or the hub is being unloaded."""
     STALE = "stale"
+    """No new picture came for too long."""
     REPLACED = "replaced"
-    FAILED = "failed"
+    """The player shows something else."""
+    CAMERA_GONE = "camera_gone"
+    """The camera fell asleep, does not answer, or was removed."""
+    PLAYER_GONE = "player_gone"
+    """The player is out of reach."""
+    LOAD_FAILED = "load_failed"
+    """The player never began to play it, or another one of the same action did not."""
+    NOT_ALLOWED = "not_allowed"
+    """The camera may not be shown there."""
+
+
+class CastState(StrEnum):
+    """What has become of a cast session."""
+
+    LOADING = "loading"
+    PLAYING = "playing"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class CastTarget:
+    """What to show where; `camera` and `player` are entity ids."""
+
+    lens: Lens
+    camera: str
+    player: str
 
 
 @dataclass(slots=True, eq=False)
@@ -44,14 +75,33 @@ class CastSession:
     camera: str
     player: str
     permit: Permit
-    source: str = field(repr=False)
-    stream: Stream = field(repr=False)
-    token: str = field(repr=False)
+    pictures: CastSource = field(repr=False)
     session_id: str = field(default_factory=lambda: secrets.token_hex(8))
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
     ends: datetime | None = None
+    state: CastState = CastState.LOADING
+    reason: EndReason | None = None
+    loaded: bool = False
+    context: Context | None = field(default=None, repr=False)
+    timer: Callable[[], None] | None = field(default=None, repr=False)
     changed: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
     undo: list[Callable[[], None]] = field(default_factory=list, repr=False)
+
+    @property
+    def token(self) -> str:
+        """What tells its address from others; a secret."""
+        return self.pictures.token
+
+    @callback
+    def drop_timer(self) -> None:
+        """Keep it from ending with its time."""
+        if self.timer is not None:
+            self.timer()
+            self.timer = None
+
+    def event(self, kind: CastEventType, context: Context | None) -> CastEvent:
+        """Return what to tell of it, brought about by `context`."""
+        return CastEvent(kind, self.lens.source.did, self.camera, self.player, self.reason, context)
 
     def as_dict(self) -> dict[str, Any]:
         """Return what an action answers about this session."""
@@ -60,6 +110,8 @@ class CastSession:
             "camera": self.camera,
             "media_player": self.player,
             "started": self.started.isoformat(),
+            "state": self.state.value,
+            "reason": self.reason.value if self.reason else None,
             "ends": self.ends.isoformat() if self.ends else None,
         }
 
@@ -72,12 +124,28 @@ def player_name(state: State) -> str:
 
 def shows(state: State | None, tokens: Collection[str]) -> bool:
     """Whether a player has one of our addresses on its screen, frozen or not."""
+    return shown_token(state, tokens) is not None
+
+
+def shown_token(state: State | None, tokens: Collection[str]) -> str | None:
+    """Return which of `tokens` is in the address that a player has on its screen."""
     if state is None or state.state not in SHOWING:
-        return False
+        return None
     content = state.attributes.get(ATTR_MEDIA_CONTENT_ID)
-    return isinstance(content, str) and any(f"/{token}/" in content for token in tokens)
+    if not isinstance(content, str):
+        return None
+    return next((part for part in content.split("/") if part and part in tokens), None)
 
 
 def plays(state: State | None, token: str) -> bool:
     """Whether a player reports playing what it was given by `token`."""
     return state is not None and state.state == MediaPlayerState.PLAYING and shows(state, {token})
+
+
+def left_for(state: State | None, token: str) -> EndReason | None:
+    """Return why a player does not show `token` any more (None: it does)."""
+    if shows(state, {token}):
+        return None
+    if state is None or state.state in {STATE_UNAVAILABLE, STATE_UNKNOWN}:
+        return EndReason.PLAYER_GONE
+    return EndReason.REPLACED if state.state in SHOWING else EndReason.STOPPED

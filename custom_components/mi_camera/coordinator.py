@@ -11,8 +11,17 @@ from homeassistant.core import callback
 from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
+from .cast_policy import CastPolicy
+from .cast_session import EndReason
 from .const import DOMAIN, LOGGER
-from .device import CameraDevice, CameraStatus, MiioError, MiioTimeout, MiioWrongDevice
+from .device import (
+    CameraDevice,
+    CameraStatus,
+    MiioError,
+    MiioNotAllowed,
+    MiioTimeout,
+    MiioWrongDevice,
+)
 from .did import is_same_did
 from .exceptions import MiCameraError, MiCameraInputError, session_error, translated
 from .gate.camera_gate import Hold
@@ -67,6 +76,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
         self.hub = hub
         self.subentry_id = subentry_id
         self.config = config
+        self.cast_policy = CastPolicy()
         self.gate = hub.kill_switch.camera_gate(config.did)
         self.model = camera_model(config.model)
         self.firmware: str | None = None
@@ -179,6 +189,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
     @callback
     def cut(self) -> None:
         """End the link, the feeds and whatever else is under way, and forget all pictures."""
+        self.hub.casts.cut_lenses(self.lenses, EndReason.CAMERA_GONE)
         self.motor.cut()
         self.relocation.cut()
         for lens in self.lenses:
@@ -215,7 +226,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
     async def _async_update_data(self) -> CameraStatus:
         device = self.device
         try:
-            if self.may_ask and self.identity.due:
+            if self.identity.due:
                 info = await self.identity.async_prove()
                 if info is None:
                     raise UpdateFailed(
@@ -224,11 +235,13 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
                         translation_placeholders={"camera": self.config.name},
                     )
                 self.firmware = info.firmware
-            if not self.may_ask:
-                if self.data is None:
-                    raise UpdateFailed(translation_domain=DOMAIN, translation_key="pictures_off")
-                return self.data
-            status = await device.status()
+            status = await device.status(allowed=lambda: self.may_ask)
+        except MiioNotAllowed:
+            if self.data is None:
+                raise UpdateFailed(
+                    translation_domain=DOMAIN, translation_key="pictures_off"
+                ) from None
+            return self.data
         except MiioError as err:
             if device is self.device:
                 self.async_met(err)
@@ -283,9 +296,9 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
         try:
             if self._waker is not None:
                 await self._wake()
-                if not permit.valid:
-                    raise self.refusal()
-            await self.device.set_power(on)
+            await self.device.set_power(on, allowed=lambda: permit.valid)
+        except MiioNotAllowed:
+            raise self.refusal() from None
         except MiioError as err:
             if isinstance(err, MiioWrongDevice):
                 self.async_met(err)
@@ -344,24 +357,22 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
         await self._waker()
         self._woken = time.monotonic()
 
-    async def _call(self, method: str, params: JsonValue) -> JsonValue:
-        if not self.gate.is_open:
-            raise UpstreamError(Trouble.BROKEN)
+    async def _call(self, method: str, params: JsonValue, allowed: Callable[[], bool]) -> JsonValue:
         token, did = bytes.fromhex(self.config.token), int(self.config.did)
         try:
             return await self.hub.miio.request(
-                self.config.host, token, method, params, attempts=1, did=did
+                self.config.host, token, method, params, allowed=allowed, attempts=1, did=did
             )
         except MiioWrongDevice as err:
             self.async_met(err)
             raise
 
-    async def _is_awake(self) -> bool:
-        if not self.gate.is_open:
-            raise UpstreamError(Trouble.BROKEN)
+    async def _is_awake(self, allowed: Callable[[], bool]) -> bool:
         config = self.config
         try:
-            hello = await self.hub.miio.hello(config.host, HELLO_TIMEOUT)
+            hello = await self.hub.miio.hello(config.host, HELLO_TIMEOUT, allowed=allowed)
+        except MiioNotAllowed:
+            raise UpstreamError(Trouble.BROKEN) from None
         except MiioError:
             return False
         if is_same_did(config.did, hello.did):

@@ -58,7 +58,7 @@ def _camera(coordinator: CameraCoordinator) -> dict[str, Any]:
     return {
         "model": coordinator.config.model,
         "firmware": coordinator.firmware,
-        "holds": sorted(coordinator.hub.kill_switch.camera_gate(coordinator.config.did).holds),
+        "holds": sorted(coordinator.gate.holds),
         "reachable": coordinator.last_update_success,
         "awake": coordinator.data.power if coordinator.data else None,
         "battery": coordinator.model.wake is not None,
@@ -71,6 +71,11 @@ def _camera(coordinator: CameraCoordinator) -> dict[str, Any]:
                 "trouble": lens.trouble,
                 "viewers": lens.feed.viewers,
                 "violations": lens.feed.violations,
+                "converted": {
+                    "state": lens.rendition.feed.state,
+                    "trouble": lens.rendition.feed.trouble,
+                    "viewers": lens.rendition.feed.viewers,
+                },
             }
             for lens in coordinator.lenses
         ],

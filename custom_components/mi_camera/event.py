@@ -1,4 +1,4 @@
-"""What happens to the gate, as an entity that automations can follow."""
+"""What happens to the gate and to casts, as entities that automations can follow."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from homeassistant.components.event import EventEntity
 from homeassistant.core import Context, callback
 from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
 
+from .cast_news import CastEvent, CastEventType, async_describe_cast
 from .const import DOMAIN
 from .gate_events import GateEvent, GateEventType
 from .gate_news import ATTR_AT, async_describe
@@ -26,8 +27,9 @@ async def async_setup_entry(
     entry: MiCameraConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the one entity."""
-    async_add_entities([GateEventEntity(entry.runtime_data)])
+    """Add the two entities."""
+    hub = entry.runtime_data
+    async_add_entities([GateEventEntity(hub), CastEventEntity(hub)])
 
 
 class GateEventEntity(EventEntity):
@@ -75,6 +77,41 @@ class GateEventEntity(EventEntity):
 
     async def _async_show(self, event: GateEvent) -> None:
         attributes = await async_describe(self.hass, event)
+        # Without one of its own it must not be put down to whoever caused the event before.
+        self.async_set_context(event.context or Context())
+        self._trigger_event(event.type.value, attributes)
+        self.async_write_ha_state()
+
+
+class CastEventEntity(EventEntity):
+    """Which camera came on which player, and why it went again."""
+
+    _attr_has_entity_name = True
+    _attr_translation_key = "casts"
+    _attr_should_poll = False
+
+    def __init__(self, hub: Hub) -> None:
+        """Belong to the hub's own device."""
+        self._news = hub.casts.news
+        self._attr_event_types = [one.value for one in CastEventType]
+        self._attr_unique_id = f"{hub.entry.entry_id}-cast-events"
+        self._attr_device_info = DeviceInfo(
+            identifiers={hub.device_identifier},
+            entry_type=DeviceEntryType.SERVICE,
+            name="Mi Camera",
+        )
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Follow the casts."""
+        self.async_on_remove(self._news.async_on_event(self._happened))
+
+    @callback
+    def _happened(self, event: CastEvent) -> None:
+        self.hass.async_create_task(self._async_show(event), f"{DOMAIN} event {event.type}")
+
+    async def _async_show(self, event: CastEvent) -> None:
+        attributes = await async_describe_cast(self.hass, event)
         # Without one of its own it must not be put down to whoever caused the event before.
         self.async_set_context(event.context or Context())
         self._trigger_event(event.type.value, attributes)

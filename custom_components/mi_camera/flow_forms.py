@@ -13,9 +13,16 @@ from homeassistant.const import (
     CONF_REGION,
     CONF_TOKEN,
     CONF_USERNAME,
+    UnitOfTime,
 )
 from homeassistant.helpers.selector import (
     BooleanSelector,
+    EntitySelector,
+    EntitySelectorConfig,
+    EntityWithDeviceFilterSelectorConfig,
+    NumberSelector,
+    NumberSelectorConfig,
+    NumberSelectorMode,
     SelectOptionDict,
     SelectSelector,
     SelectSelectorConfig,
@@ -27,6 +34,14 @@ from homeassistant.helpers.selector import (
 import probatio as vol
 
 from .camera_config import CONF_QUALITY, CONF_SOUND, QUALITIES
+from .cast_policy import (
+    CAST_TO,
+    CONF_CAST_MINUTES,
+    CONF_CAST_PLAYERS,
+    CONF_CAST_TO,
+    MAX_CAST_MINUTES,
+    MAX_PLAYERS,
+)
 from .cloud import PRODUCTION, REGIONS
 from .const import DATA_ENDPOINTS, SUBENTRY_ACCOUNT, SUBENTRY_CAMERA
 from .sign_in import camera_from_cloud
@@ -70,6 +85,30 @@ RECONFIGURE_SCHEMA = vol.Schema(
         vol.Optional(CONF_TOKEN): SECRET,
         vol.Required(CONF_QUALITY): QUALITY,
         vol.Required(CONF_SOUND): BooleanSelector(),
+        vol.Optional(CONF_CAST_TO): SelectSelector(
+            SelectSelectorConfig(options=list(CAST_TO), translation_key="cast_to")
+        ),
+        vol.Optional(CONF_CAST_PLAYERS): vol.All(
+            EntitySelector(
+                EntitySelectorConfig(
+                    multiple=True,
+                    filter=EntityWithDeviceFilterSelectorConfig(domain="media_player"),
+                )
+            ),
+            vol.Length(max=MAX_PLAYERS),
+        ),
+        vol.Optional(CONF_CAST_MINUTES): vol.All(
+            NumberSelector(
+                NumberSelectorConfig(
+                    min=0,
+                    max=MAX_CAST_MINUTES,
+                    step=1,
+                    mode=NumberSelectorMode.BOX,
+                    unit_of_measurement=UnitOfTime.MINUTES,
+                )
+            ),
+            vol.Coerce(int),
+        ),
     }
 )
 

@@ -50,7 +50,7 @@ async def _async_fire(hass: HomeAssistant, event: GateEvent) -> None:
         EVENT_MI_CAMERA,
         {
             ATTR_TYPE: event.type.value,
-            ATTR_DEVICE_ID: _device_id(hass, event.did),
+            ATTR_DEVICE_ID: async_device_id(hass, event.did),
             **data,
         },
         context=event.context,
@@ -93,7 +93,7 @@ def async_camera_name(hass: HomeAssistant, did: str) -> str:
 
 
 @callback
-def _device_id(hass: HomeAssistant, did: str | None) -> str | None:
+def async_device_id(hass: HomeAssistant, did: str | None) -> str | None:
     """Return the device of the camera, or the hub's own."""
     for entry in hass.config_entries.async_entries(DOMAIN):
         identifier = (DOMAIN, did or entry.entry_id)

@@ -13,6 +13,7 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.aiohttp_client import async_create_clientsession
 
 from .camera_config import AccountConfig, CameraConfig
+from .cast_policy import CastPolicy
 from .casting import CastSessions
 from .cloud import (
     AccountSession,
@@ -102,7 +103,7 @@ class Hub:
             raise
         self._undo = [
             self.gate.on_close(self._cut),
-            self.kill_switch.async_on_engaged(self.casts.async_clean_up),
+            self.kill_switch.async_on_engaged(self.casts.players.async_clean_up),
             self.kill_switch.async_listen(self._async_gate_changed),
             self.kill_switch.async_count(self._count),
             self.lens_sleep.async_follow(),
@@ -227,6 +228,7 @@ class Hub:
 
     async def _async_sync_camera(self, subentry: ConfigSubentry) -> None:
         config = CameraConfig.parse(subentry.data)
+        policy = CastPolicy.parse(subentry.data)
         if subentry.unique_id != config.did:
             raise ValueError(f"stored camera {subentry.title} is mistaken for another")
         coordinator = self.cameras.get(subentry.subentry_id)
@@ -235,10 +237,14 @@ class Hub:
         ):
             raise ValueError(f"camera {config.did} is stored twice, and used only once")
         if coordinator is not None:
+            if coordinator.cast_policy != policy:
+                coordinator.cast_policy = policy
+                self.casts.async_policy_changed()
             if coordinator.config != config:
                 await coordinator.async_reconfigure(config)
             return
         coordinator = CameraCoordinator(self.hass, self, subentry.subentry_id, config)
+        coordinator.cast_policy = policy
         self.cameras[subentry.subentry_id] = coordinator
         for listener in tuple(self._on_camera):
             listener(coordinator)
@@ -259,7 +265,8 @@ class Hub:
             if is_supported(kept.keys.vendor):
                 return kept.keys
             unsupported = kept.keys.vendor
-        permit = self.kill_switch.camera_gate(config.did).permit()
+        cameras = [one for one in self.cameras.values() if one.config.did == config.did]
+        permit = cameras[0].gate.permit() if cameras else None
         for subentry_id in self._owners(config):
             if permit is None or not permit.valid:
                 raise UpstreamError(Trouble.BROKEN)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Final
 
 from homeassistant.core import callback
@@ -13,6 +12,7 @@ from .device import MiioWrongDevice
 from .did import is_same_did
 from .gate.camera_gate import Hold
 from .gate_events import GateEvent, GateEventType
+from .media.clock import now
 
 if TYPE_CHECKING:
     from .camera_config import CameraConfig
@@ -62,7 +62,7 @@ class Identity:
     def due(self) -> bool:
         """Whether the next poll must include the proof."""
         proved_at = self._proved_at
-        return proved_at is None or self.doubted or time.monotonic() - proved_at >= PROOF_EVERY
+        return proved_at is None or self.doubted or now() - proved_at >= PROOF_EVERY
 
     @callback
     def forget(self) -> None:
@@ -74,6 +74,7 @@ class Identity:
 
         Raises:
             MiioWrongDevice: it is another device; the gate is closed now.
+            MiioNotAllowed: the camera may not be asked any more.
             MiioError: there was no answer, or none that could be used.
         """
         coordinator, doubts = self._coordinator, self._doubts
@@ -85,20 +86,22 @@ class Identity:
                 self.async_doubt(err)
             raise
         changed = coordinator.config is not config or self._doubts != doubts
-        if info is None or changed or not coordinator.may_ask:
+        if changed or not coordinator.may_ask:
             return None
         self._async_proved()
         return info
 
-    async def _ask(self, config: CameraConfig) -> DeviceInfo | None:
+    async def _ask(self, config: CameraConfig) -> DeviceInfo:
         coordinator, did = self._coordinator, int(config.did)
         device = coordinator.device
-        hello = await coordinator.hub.miio.hello(config.host)
+
+        def allowed() -> bool:
+            return coordinator.may_ask
+
+        hello = await coordinator.hub.miio.hello(config.host, allowed=allowed)
         if not is_same_did(config.did, hello.did):
             raise MiioWrongDevice(config.host, did, hello.did)
-        if not coordinator.may_ask:
-            return None
-        info = await device.info()
+        info = await device.info(allowed=allowed)
         if not is_same(config, info):
             raise WrongIdentity(config.host, did)
         return info
@@ -124,7 +127,7 @@ class Identity:
 
     @callback
     def _async_proved(self) -> None:
-        self._proved_at = time.monotonic()
+        self._proved_at = now()
         if not self.doubted:
             return
         did = self._coordinator.config.did

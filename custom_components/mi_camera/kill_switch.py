@@ -88,6 +88,10 @@ class KillSwitch(GateFollowers):
         """Return the gate of one camera, the same each time until it is forgotten."""
         return self._holds.gate(did)
 
+    def holds_of(self, did: str) -> frozenset[Hold]:
+        """Return what holds one camera; asking makes no gate for one that was removed."""
+        return self._holds.of(did)
+
     # -- life of the hub entry -----------------------------------------------------------
 
     async def async_load(self, entry: ConfigEntry) -> None:
@@ -266,9 +270,10 @@ class KillSwitch(GateFollowers):
     def async_violation(self, did: str, detail: str) -> None:
         """Put a camera in quarantine, now, as a picture came that is not its own.
 
-        What else comes of a camera in quarantine counts as the same violation.
+        What else comes of a camera in quarantine counts as the same violation, and what
+        comes late of one that was removed as none.
         """
-        if Hold.QUARANTINE in self.camera_gate(did).holds:
+        if not self._holds.has_gate(did) or Hold.QUARANTINE in self.holds_of(did):
             return
         seen = clean_text(detail) or ""
         run_logged([partial(self._holds.quarantine, did, seen)])

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 from homeassistant.core import callback
 
 from .camera_config import QUALITY_LOW
-from .media import Feed, FeedLimits, FeedState, MissUpstream, Source, StillMaker
+from .cast_feed import async_ffmpeg
+from .media import Feed, FeedLimits, FeedState, MissUpstream, Rendition, Source, StillMaker
+from .webrtc_viewers import WebRtcViewers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from homeassistant.components.camera import WebRTCSendMessage
-
     from .coordinator import CameraCoordinator
     from .gate import Permit
-    from .media import Trouble
+    from .media import PictureFormat, Trouble
     from .options import HubOptions
 
 
@@ -28,12 +28,13 @@ class Lens:
         """Make lens `number`, from 0, of the coordinator's camera; nothing is opened.
 
         `source` is what its pictures must say they are of, at every exit; `webrtc` are its
-        WebRTC sessions, and how to tell them something.
+        WebRTC sessions; `shape` is how its pictures were coded when last looked at.
         """
         self.coordinator = coordinator
         self.number = number
         self.source = Source(coordinator.config.did, number)
-        self.webrtc: dict[str, WebRTCSendMessage] = {}
+        self.webrtc = WebRtcViewers()
+        self.shape: PictureFormat | None = None
         self._on_stall: list[Callable[[], None]] = []
         upstream = MissUpstream(
             self.source,
@@ -52,6 +53,11 @@ class Lens:
             self.feed,
             self.source,
             on_violation=lambda _: self._violated("still"),
+        )
+        self.rendition = Rendition(
+            self.feed,
+            lambda: async_ffmpeg(coordinator.hass),
+            on_violation=lambda _: self._violated("rendition"),
         )
         self.async_limit(coordinator.hub.options)
 
@@ -77,12 +83,14 @@ class Lens:
     @callback
     def cut(self) -> None:
         """End the feed and forget its pictures, synchronously."""
+        self.rendition.cut()
         self.stills.forget()
         self.feed.cut()
 
     async def async_close(self) -> None:
         """End the feed for good."""
         self.stills.forget()
+        await self.rendition.close()
         await self.feed.close()
 
     @callback
@@ -96,6 +104,7 @@ class Lens:
         """Keep the limits a user has chosen, from now on."""
         limits = FeedLimits(stall=float(options.stall))
         self.feed.limits = replace(limits, max_lag=min(limits.max_lag, limits.stall))
+        self.rendition.limit(self.feed.limits)
         self.stills.max_age = float(options.still_max_age)
 
     @callback

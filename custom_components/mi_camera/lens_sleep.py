@@ -1,7 +1,7 @@
 """Lenses that sleep while all pictures are switched off, where the user wants that.
 
 The one exception to the rule that nothing is sent to cameras then: it comes when everything
-is dark already, and ends within a few seconds.
+is dark already, and ends within a few seconds, or as soon as it is not dark any more.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from homeassistant.core import callback
 from homeassistant.helpers.storage import Store
 
 from .const import DOMAIN, LOGGER
-from .device import MiioError
+from .device import MiioError, MiioNotAllowed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -81,23 +81,37 @@ class LensSleep:
             await self._remember()
             await asyncio.gather(*map(self._put_to_sleep, chosen))
 
+    def _may_tell(self, coordinator: CameraCoordinator) -> bool:
+        """Whether a camera may be told to sleep: the exception, so only while it is dark."""
+        return (
+            not self._hub.gate.is_open
+            and not coordinator.identity.doubted
+            and self._hub.cameras.get(coordinator.subentry_id) is coordinator
+        )
+
     async def _is_awake(self, coordinator: CameraCoordinator) -> CameraCoordinator | None:
-        if coordinator.model.wake is not None or coordinator.identity.doubted:
+        if coordinator.model.wake is not None:
             return None
         try:
             async with asyncio.timeout(LIMIT / 2):
-                status = await coordinator.device.status()
+                status = await coordinator.device.status(
+                    allowed=lambda: self._may_tell(coordinator)
+                )
+        except MiioNotAllowed:
+            return None
         except (MiioError, TimeoutError) as err:
             self._failing(coordinator, err)
             return None
         return coordinator if status.power else None
 
     async def _put_to_sleep(self, coordinator: CameraCoordinator) -> None:
-        if self._hub.gate.is_open:
-            return
         try:
             async with asyncio.timeout(LIMIT / 2):
-                await coordinator.device.set_power(False)
+                await coordinator.device.set_power(
+                    False, allowed=lambda: self._may_tell(coordinator)
+                )
+        except MiioNotAllowed:
+            pass
         except (MiioError, TimeoutError) as err:
             self._failing(coordinator, err)
         else:
@@ -136,11 +150,13 @@ class LensSleep:
                 return
 
     async def _wake(self, coordinator: CameraCoordinator) -> bool:
-        if not coordinator.gate.is_open:
+        if (permit := coordinator.gate.permit()) is None:
             return False
         try:
             async with asyncio.timeout(LIMIT):
-                await coordinator.device.set_power(True)
+                await coordinator.device.set_power(True, allowed=lambda: permit.valid)
+        except MiioNotAllowed:
+            return False
         except (MiioError, TimeoutError) as err:
             self._failing(coordinator, err)
             return False

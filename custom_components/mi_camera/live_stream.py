@@ -6,15 +6,13 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from homeassistant.components.camera import DynamicStreamSettings
-from homeassistant.components.stream import HLS_PROVIDER, Stream, create_stream
 from homeassistant.components.stream.const import ATTR_STREAMS, DOMAIN as STREAM_DOMAIN
 from homeassistant.core import callback
 
-from .const import DOMAIN, LOGGER
+from .const import DOMAIN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
+    from homeassistant.components.stream import Stream
     from homeassistant.core import HomeAssistant
 
     from .hub import MiCameraConfigEntry
@@ -64,25 +62,3 @@ def async_end_in_background(
             await stream.stop()
 
     return entry.async_create_background_task(hass, end(), f"{DOMAIN} end of a stream")
-
-
-async def async_open_hls(
-    hass: HomeAssistant, source: str, label: str, on_change: Callable[[], None]
-) -> tuple[Stream, str]:
-    """Start a stream of its own on `source`; returns it and its path of HLS.
-
-    `on_change` is called when its `available` has changed: when its worker has failed, old
-    segments are all it has.
-    """
-    stream = create_stream(
-        hass,
-        source,
-        options={},
-        dynamic_stream_settings=DynamicStreamSettings(),
-        stream_label=label,
-    )
-    stream.set_update_callback(on_change)
-    stream.add_provider(HLS_PROVIDER)
-    await stream.start()
-    LOGGER.debug("Opened a stream for %s", label)
-    return stream, stream.endpoint_url(HLS_PROVIDER)

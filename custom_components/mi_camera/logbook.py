@@ -12,6 +12,7 @@ from homeassistant.components.logbook import LOGBOOK_ENTRY_MESSAGE, LOGBOOK_ENTR
 from homeassistant.core import callback
 from homeassistant.helpers.translation import async_get_cached_translations
 
+from .cast_news import ATTR_PLAYER, CastEventType
 from .const import DOMAIN
 from .gate_news import ATTR_BY, ATTR_CAMERA, ATTR_REASON, ATTR_TYPE, CUT_KINDS, EVENT_MI_CAMERA
 
@@ -39,16 +40,20 @@ def async_describe_events(
         data = event.data
         words = async_get_cached_translations(hass, hass.config.language, "entity", DOMAIN)
 
+        what = str(data.get(ATTR_TYPE))
+        entity = "casts" if what in CastEventType else "gate"
+
         def word(path: str, otherwise: str) -> str:
-            key = f"component.{DOMAIN}.entity.event.gate.state_attributes.{path}"
+            key = f"component.{DOMAIN}.entity.event.{entity}.state_attributes.{path}"
             return words.get(key, otherwise.replace("_", " "))
 
         colon = COLONS.get(hass.config.language, ": ")
-        what = str(data.get(ATTR_TYPE))
         parts = [word(f"event_type.state.{what}", what)]
         parts += [
-            f"{word(f'{key}.name', key)}{colon}{value}"
-            for key in (ATTR_BY, ATTR_REASON, *(f"cut_{kind}" for kind in CUT_KINDS))
+            f"{word(f'{key}.name', key)}{colon}{word(f'{key}.state.{value}', str(value))}"
+            if (entity, key) == ("casts", ATTR_REASON)
+            else f"{word(f'{key}.name', key)}{colon}{value}"
+            for key in (ATTR_PLAYER, ATTR_BY, ATTR_REASON, *(f"cut_{kind}" for kind in CUT_KINDS))
             if (value := data.get(key))
         ]
         return {

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from homeassistant.core import callback
 
 from .const import DOMAIN, LOGGER
-from .device import CameraDevice, MiioError, MiioWrongDevice, find_device
+from .device import CameraDevice, MiioError, MiioNotAllowed, MiioWrongDevice, find_device
 from .identity import is_same
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .coordinator import CameraCoordinator
 
 LOOK_EVERY = 60.0
@@ -82,31 +84,35 @@ class Relocation:
         # While another answers in its place the camera's own gate is closed, and this is how
         # it is found again; what else closes that gate ends the search.
         permit = hub.gate.permit()
-        if permit is None or not coordinator.may_ask:
+        if permit is None:
             return
+
+        def allowed() -> bool:
+            return permit.valid and coordinator.may_ask
+
         await hub.async_find_broadcasts()
         try:
-            addresses = await find_device(int(config.did), hub.broadcasts)
-        except OSError as err:
+            addresses = await find_device(int(config.did), hub.broadcasts, allowed=allowed)
+        except (OSError, MiioNotAllowed) as err:
             LOGGER.debug("Camera %s cannot be looked for: %s", config.did, err)
             return
         for address in addresses:
-            if not permit.valid or not coordinator.may_ask or coordinator.config != config:
+            if coordinator.config != config:
                 return
-            if address != config.host and await self._is_ours(address):
-                if permit.valid and coordinator.may_ask:
+            if address != config.host and await self._is_ours(address, allowed):
+                if allowed():
                     self._move(address)
                 return
 
-    async def _is_ours(self, address: str) -> bool:
+    async def _is_ours(self, address: str, allowed: Callable[[], bool]) -> bool:
         hub, config = self._coordinator.hub, self._coordinator.config
         device = CameraDevice(
             hub.miio, address, bytes.fromhex(config.token), config.model, did=int(config.did)
         )
         try:
-            info = await device.info()
+            info = await device.info(allowed=allowed)
         except MiioError as err:
-            LOGGER.debug("%s says to be camera %s and is not: %s", address, config.did, err)
+            LOGGER.debug("%s does not prove to be camera %s: %s", address, config.did, err)
             return False
         return is_same(config, info)
 

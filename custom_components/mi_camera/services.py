@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 from homeassistant.auth.permissions.const import POLICY_CONTROL
 from homeassistant.components.camera import DOMAIN as CAMERA_DOMAIN
+from homeassistant.const import ATTR_ENTITY_ID
 from homeassistant.core import (
     HomeAssistant,
     ServiceCall,
@@ -20,6 +21,7 @@ from homeassistant.helpers import config_validation as cv, entity_registry as er
 from homeassistant.helpers.target import TargetSelection, async_extract_referenced_entity_ids
 import probatio as vol
 
+from .cast_session import CastTarget
 from .const import DOMAIN
 from .exceptions import MiCameraError, MiCameraInputError
 from .kill_switch import DATA_KILL_SWITCH, MAX_REASON
@@ -27,7 +29,7 @@ from .miss.motor import MAX_POSITION, MIN_POSITION, MotorOperation
 from .ptz import MAX_STEPS
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from homeassistant.util.json import JsonValueType
 
@@ -126,7 +128,7 @@ def _hub(hass: HomeAssistant) -> Hub:
 
 
 def _lenses(call: ServiceCall, hub: Hub) -> dict[str, Lens]:
-    """Return the lenses a call is aimed at, by entity id."""
+    """Return the lenses a call is aimed at, by entity id, in the order they are named."""
     selected = async_extract_referenced_entity_ids(call.hass, TargetSelection(call.data))
     registry = er.async_get(call.hass)
     lenses = {
@@ -135,7 +137,10 @@ def _lenses(call: ServiceCall, hub: Hub) -> dict[str, Lens]:
         for lens in coordinator.lenses
     }
     found: dict[str, Lens] = {}
-    for entity_id in sorted(selected.referenced | selected.indirectly_referenced):
+    # Home Assistant's selection is a set, in which the order is lost.
+    named = [one for one in call.data.get(ATTR_ENTITY_ID) or () if one in selected.referenced]
+    others = sorted((selected.referenced | selected.indirectly_referenced) - set(named))
+    for entity_id in dict.fromkeys([*named, *others]):
         entry = registry.async_get(entity_id)
         if entry is not None and entry.platform == DOMAIN and entry.domain == CAMERA_DOMAIN:
             lens = lenses.get(entry.unique_id)
@@ -167,14 +172,24 @@ async def _cast(call: ServiceCall) -> ServiceResponse:
     hub = _hub(call.hass)
     lenses = _lenses(call, hub)
     await _require_control(call, lenses)
-    if len(lenses) != 1:
-        raise MiCameraInputError("one_camera")
-    ((entity_id, lens),) = lenses.items()
-    players = list(dict.fromkeys(call.data[ATTR_MEDIA_PLAYER]))
-    sessions = await hub.casts.async_cast(
-        lens, entity_id, players, call.data.get(ATTR_DURATION), call.context
-    )
+    targets = _targets(lenses, list(dict.fromkeys(call.data[ATTR_MEDIA_PLAYER])))
+    sessions = await hub.casts.async_cast(targets, call.data.get(ATTR_DURATION), call.context)
     return {"sessions": [session.as_dict() for session in sessions]}
+
+
+def _targets(lenses: Mapping[str, Lens], players: list[str]) -> list[CastTarget]:
+    """Return what to show where: one camera everywhere, or the first on the first and so on."""
+    if not lenses:
+        raise MiCameraInputError("no_camera")
+    cameras = list(lenses.items())
+    if len(cameras) == 1:
+        cameras *= len(players)
+    if len(cameras) != len(players):
+        raise MiCameraInputError("cast_pairs", cameras=str(len(cameras)), players=str(len(players)))
+    return [
+        CastTarget(lens, entity_id, player)
+        for (entity_id, lens), player in zip(cameras, players, strict=True)
+    ]
 
 
 async def _stop_cast(call: ServiceCall) -> ServiceResponse:
@@ -183,7 +198,9 @@ async def _stop_cast(call: ServiceCall) -> ServiceResponse:
     lenses = _lenses(call, hub) if targeted else None
     await _require_control(call, lenses)
     ended = await hub.casts.async_end_all(
-        lenses.values() if lenses is not None else None, call.data.get(ATTR_MEDIA_PLAYER)
+        lenses.values() if lenses is not None else None,
+        call.data.get(ATTR_MEDIA_PLAYER),
+        call.context,
     )
     return {"sessions": [session.as_dict() for session in ended]}
 

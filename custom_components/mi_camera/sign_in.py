@@ -21,7 +21,7 @@ from .cloud import (
     XiaomiAccount,
 )
 from .const import LOGGER
-from .device import CameraDevice, MiioEndpoint, MiioError, MiioTimeout, MiioWrongDevice
+from .device import CameraDevice, MiioEndpoint, MiioError, MiioTimeout, MiioWrongDevice, ungated
 from .did import is_did
 
 if TYPE_CHECKING:
@@ -135,9 +135,10 @@ async def async_probe_camera(
     except OSError as err:
         raise FormError("cannot_connect_camera") from err
     try:
-        await endpoint.hello(host, timeout=3.0)
+        await endpoint.hello(host, timeout=3.0, allowed=ungated)
+        device = CameraDevice(endpoint, host, key, "", did=int(did) if did else None)
         try:
-            info = await CameraDevice(endpoint, host, key, "", did=int(did) if did else None).info()
+            info = await device.info(allowed=ungated)
         except MiioTimeout as err:
             # It says hello to everybody but answers only who knows its token.
             raise FormError("wrong_token") from err

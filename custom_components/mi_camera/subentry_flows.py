@@ -20,6 +20,7 @@ from homeassistant.const import (
 )
 
 from .camera_config import CONF_QUALITY, CONF_SOUND, QUALITY_BEST
+from .cast_policy import CONF_CAST_PLAYERS, CONF_CAST_TO, DEFAULTS
 from .const import SUBENTRY_ACCOUNT
 from .flow_forms import (
     ACCOUNT_SCHEMA,
@@ -210,12 +211,16 @@ class CameraSubentryFlow(ConfigSubentryFlow):
             CONF_TOKEN: "",
             CONF_QUALITY: QUALITY_BEST,
             CONF_SOUND: True,
+            **DEFAULTS,
         } | subentry.data
         if user_input is not None:
             changed = user_input | {
                 CONF_HOST: user_input[CONF_HOST].strip(),
                 CONF_TOKEN: user_input.get(CONF_TOKEN, "").strip() or stored[CONF_TOKEN],
             }
+            # A form leaves an emptied list of players out.
+            if CONF_CAST_TO in changed:
+                changed.setdefault(CONF_CAST_PLAYERS, [])
             try:
                 if any(changed[key] != stored[key] for key in (CONF_HOST, CONF_TOKEN)):
                     camera = await async_probe_camera(

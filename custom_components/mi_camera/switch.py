@@ -117,7 +117,7 @@ class PrivacySwitch(MiCameraEntity, SwitchEntity):
     @override
     def is_on(self) -> bool:
         """Whether the camera is hidden."""
-        return Hold.PRIVACY in self._kill_switch.camera_gate(self._did).holds
+        return Hold.PRIVACY in self._kill_switch.holds_of(self._did)
 
     @override
     async def async_turn_on(self, **kwargs: Any) -> None:

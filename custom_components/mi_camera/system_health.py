@@ -33,6 +33,8 @@ async def _async_info(hass: HomeAssistant) -> dict[str, Any]:
     }
     if record is not None:
         info["since"] = dt_util.parse_datetime(record.changed_at or "")
+        info["reason"] = record.reason
+        info["cut"] = ", ".join(f"{what}: {count}" for what, count in record.cut.items()) or None
         info["hidden"] = len(record.hidden)
         info["quarantined"] = len(record.quarantined)
     for entry in hass.config_entries.async_loaded_entries(DOMAIN):

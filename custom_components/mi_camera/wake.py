@@ -25,7 +25,9 @@ if TYPE_CHECKING:
     from .gate import Permit
     from .miss.models import Wake
 
-type LocalCall = Callable[[str, JsonValue], Awaitable[JsonValue]]
+type Allowed = Callable[[], bool]
+"""Whether leave to ask has not been lost; for before each datagram."""
+type LocalCall = Callable[[str, JsonValue, Allowed], Awaitable[JsonValue]]
 """Carry out a miio method with parameters on this network; raises `MiioError`."""
 
 CALL_TIMEOUT = 10.0
@@ -43,7 +45,7 @@ class Waker:
         *,
         call: LocalCall,
         accounts: Callable[[], Sequence[XiaomiAccount]],
-        awake: Callable[[], Awaitable[bool]],
+        awake: Callable[[Allowed], Awaitable[bool]],
         permit: Callable[[], Permit | None],
     ) -> None:
         """Prepare; `awake` asks on this network, within about a second, if it is there.
@@ -72,7 +74,7 @@ class Waker:
         if not called:
             raise UpstreamError(Trouble.ASLEEP)
         until = time.monotonic() + self._wake.seconds
-        while not await self._awake():
+        while not await self._awake(lambda: permit.valid):
             if time.monotonic() >= until:
                 LOGGER.debug("Camera %s was called and answers no hello", self._did)
                 return
@@ -99,26 +101,31 @@ class Waker:
         return False
 
     async def _locally(self, permit: Permit) -> bool:
+        def allowed() -> bool:
+            return permit.valid
+
         _require(permit)
         try:
             match self._wake.how:
                 case WakeAction(siid, aiid):
                     await self._call(
-                        "action", {"did": self._did, "siid": siid, "aiid": aiid, "in": []}
+                        "action",
+                        {"did": self._did, "siid": siid, "aiid": aiid, "in": []},
+                        allowed,
                     )
                 case WakeCall(method, params):
-                    await self._call(method, dict(params))
+                    await self._call(method, dict(params), allowed)
                 case WakeRewrite(siid, piid):
                     item: dict[str, JsonValue] = {
                         "did": self._did,
                         "siid": siid,
                         "piid": piid,
                     }
-                    value = _value(await self._call("get_properties", [item]))
+                    value = _value(await self._call("get_properties", [item], allowed))
                     if value is None:
                         return False
                     _require(permit)
-                    await self._call("set_properties", [{**item, "value": value}])
+                    await self._call("set_properties", [{**item, "value": value}], allowed)
         except MiioError as err:
             LOGGER.debug("Camera %s was not woken on this network: %s", self._did, err)
             return False

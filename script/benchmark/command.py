@@ -19,10 +19,11 @@ from simulator.house.errors import HouseError
 from simulator.house.go2rtc import find_go2rtc
 from simulator.house.progress import Progress
 
+from .casts import casts
 from .first_frame import first_frame
 from .home import DEVICES, STREAMS, TRANSPORTS, Home
 from .quantile import quantile
-from .report import Figures, case_table, rounded, table
+from .report import Figures, case_table, cast_lines, rounded, table
 from .rpc import rpc
 from .sides import OURS, PEER, Peer, both
 from .streams import Cost, streams
@@ -42,7 +43,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="script/bench",
         description="Measures this integration and its peers side by side against simulated "
-        "cameras: time to the first picture, CPU, memory and delay of streams, control calls. "
+        "cameras: time to the first picture, CPU, memory and delay of streams, control calls, "
+        "and how soon a display shows a camera. "
         "How, and what it means, is in docs/benchmarks.md.",
     )
     parser.add_argument("--json", action="store_true", help="JSON on the last line of stdout")
@@ -65,6 +67,14 @@ def _parser() -> argparse.ArgumentParser:
         metavar="N,…",
         help=f"how many streams at once (default: {','.join(map(str, STREAMS))})",
     )
+    parser.add_argument(
+        "--casts",
+        type=_within(0, 100),
+        default=5,
+        metavar="N",
+        help="casts of each kind, with a whole Home Assistant (default: 5; 0: leave them out)",
+    )
+    parser.add_argument("--casts-only", action="store_true", help="measure nothing but casts")
     parser.add_argument(
         "--case",
         type=_case,
@@ -101,7 +111,7 @@ def _within(low: int, high: int) -> Callable[[str], int]:
     return number
 
 
-async def bench(seconds: int, rounds: int, counts: Sequence[int]) -> Figures:
+async def bench(seconds: int, rounds: int, counts: Sequence[int], shown: int) -> Figures:
     """Measure everything; raises `HouseError`."""
     progress = Progress("bench")
     load = os.getloadavg()[0]
@@ -128,6 +138,7 @@ async def bench(seconds: int, rounds: int, counts: Sequence[int]) -> Figures:
                 progress.say(f"control calls, {count} at once")
                 devices = home.cameras[:count]
                 calls[str(count)] = await rpc(devices, folder, seconds * _CALLS_PER_SECOND)
+        on_displays = (await casts(folder, shown, progress)).figures() if shown else {}
     progress.say("done")
     most = max(counts)
     many = [costs[transport, most] for transport in TRANSPORTS]
@@ -143,6 +154,7 @@ async def bench(seconds: int, rounds: int, counts: Sequence[int]) -> Figures:
             many, lambda of: statistics.fmean(c.rss_mb - c.idle_mb for c in of) / most
         ),
         "rpc_ms": calls,
+        **on_displays,
         "run": {
             "seconds": seconds,
             "rounds": rounds,
@@ -155,6 +167,13 @@ async def bench(seconds: int, rounds: int, counts: Sequence[int]) -> Figures:
             "cpus": os.cpu_count(),
         },
     }
+
+
+async def bench_casts(rounds: int) -> Figures:
+    """Measure casts only. Raises `HouseError`."""
+    progress = Progress("bench")
+    with tempfile.TemporaryDirectory(prefix="bench-mi-camera-") as name:
+        return (await casts(Path(name), rounds, progress)).figures()
 
 
 async def bench_case(case: Case, seconds: int, profile: Path | None) -> Figures:
@@ -220,13 +239,17 @@ async def _run(arguments: argparse.Namespace) -> Figures:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     if arguments.case is not None:
         return await bench_case(arguments.case, arguments.seconds, arguments.profile)
-    return await bench(arguments.seconds, arguments.rounds, arguments.streams)
+    if arguments.casts_only:
+        return await bench_casts(arguments.casts)
+    return await bench(arguments.seconds, arguments.rounds, arguments.streams, arguments.casts)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     parser = _parser()
     arguments = parser.parse_args(argv)
+    if arguments.casts_only and not arguments.casts:
+        parser.error("--casts-only needs --casts above 0")
     if arguments.profile is not None and arguments.case is None:
         parser.error("--profile needs --case")
     try:
@@ -239,6 +262,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
     if arguments.json:
         print(json.dumps(figures))
+    elif arguments.casts_only:
+        print("\n".join(cast_lines(figures)))
     elif arguments.case is not None:
         print(case_table(figures))
     else:

@@ -38,6 +38,8 @@ def table(figures: Figures) -> str:
         for name in ("p50", "p99", "cpu"):
             label = f"{devices}, {'CPU' if name == 'cpu' else name}"
             lines.append(_row(label, {side: of[name] for side, of in sides.items()}, 2))
+    if "cast_ms" in figures:
+        lines += ["", *cast_lines(figures)]
     due, seconds, (before, after) = run["key_frame_due_ms"], run["seconds"], run["load"]
     rate = run["kbit_per_second"]["ours"] / 1000
     lines += [
@@ -52,6 +54,25 @@ def table(figures: Figures) -> str:
 def case_table(figures: Figures) -> str:
     """Return the figures of some streams only."""
     return "\n".join([_line("", "ours", "go2rtc"), *_cases(figures)])
+
+
+def cast_lines(figures: Figures) -> list[str]:
+    """Return how soon displays show a camera, and how late."""
+    names = {
+        "cold": "nobody looks yet",
+        "warm": "somebody looks already",
+        "play_stream": "the same, camera.play_stream",
+    }
+    delays = figures["cast_latency_ms"]
+    return [
+        _line("", "p50", "p95"),
+        "Action to the first picture on a display, ms",
+        *(_row(names[kind], of, 0) for kind, of in figures["cast_ms"].items()),
+        "",
+        _line("", "ours", "play_stream"),
+        "Delay on the display, ms (median)",
+        _row("capture to screen", delays, 0),
+    ]
 
 
 def _cases(figures: Figures) -> Iterator[str]:

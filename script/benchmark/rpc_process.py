@@ -13,7 +13,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, Protocol
 
-from custom_components.mi_camera.device import MiioEndpoint
+from custom_components.mi_camera.device import MiioEndpoint, ungated
 
 from .lines import lines
 
@@ -57,7 +57,9 @@ class _Ours:
 
     async def call(self, number: int) -> object:
         host, token = self._devices[number]
-        return await self._endpoint.request(host, token, "get_prop", list(PROPERTIES))
+        return await self._endpoint.request(
+            host, token, "get_prop", list(PROPERTIES), allowed=ungated
+        )
 
     async def close(self) -> None:
         await self._endpoint.close()

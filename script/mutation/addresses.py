@@ -9,6 +9,7 @@ from .mutant import Mutant
 FEED = "tests/media/test_feed.py"
 RELAY = "tests/media/test_relay.py"
 HUB = "tests/test_hub.py"
+CUT = "tests/test_cut.py"
 
 ADDRESSES: Final[tuple[Mutant, ...]] = (
     Mutant(
@@ -75,14 +76,10 @@ ADDRESSES: Final[tuple[Mutant, ...]] = (
             self.stream = None
             async_detach(stream)
             async_end_in_background(self.hass, self.hub.entry, stream)
-
-    @callback
-    def _cut""",
+        while""",
         new="""\
             stream.update_source(self._relay_address() or stream.source)
-
-    @callback
-    def _cut""",
+        while""",
         tests=(f"{HUB}::test_every_epoch_has_a_stream_and_tokens_of_its_own",),
     ),
     Mutant(
@@ -156,5 +153,54 @@ ADDRESSES: Final[tuple[Mutant, ...]] = (
         old="        sequence = frame.sequence\n",
         new="        sequence = frame.sequence\n        return (frame,)\n",
         tests=("tests/media/test_lens_guard.py::test_labels_that_are_missing_or_late_mix_nothing",),
+    ),
+    Mutant(
+        name="webrtc-address-of-another-epoch",
+        breaks="an offer of before the dark gets the address of after it",
+        file="camera.py",
+        old="return self._relay_address() if may_have_address() else None",
+        new="return self._relay_address()",
+        tests=("tests/test_webrtc.py::test_an_offer_of_before_gets_nothing_of_after",),
+    ),
+    Mutant(
+        name="webrtc-failure-stops-the-rest",
+        breaks="one viewer that cannot be told keeps the others from being ended",
+        file="webrtc_viewers.py",
+        old="            run_logged([partial(viewer.send_message, _ENDED), viewer.close])\n",
+        new="            viewer.send_message(_ENDED)\n            viewer.close()\n",
+        tests=(f"{CUT}::test_failing_viewers_keep_nothing_alive",),
+    ),
+    Mutant(
+        name="access-token-rotated-last",
+        breaks="access tokens stay good when something else fails as the gate closes",
+        file="camera.py",
+        old="""\
+        self._rotate_tokens()
+        # A view of stills asks twice a second, and could miss that they were off in between.
+        self._address.end()
+        self._drop_stream()
+""",
+        new="""\
+        self._address.end()
+        self._drop_stream()
+        self._rotate_tokens()
+""",
+        tests=(f"{CUT}::test_tokens_go_first",),
+    ),
+    Mutant(
+        name="mjpeg-not-aborted",
+        breaks="a slow MJPEG view gets what Home Assistant and the kernel still have for it",
+        file="camera.py",
+        old="        self._mjpeg.abort()\n",
+        new="",
+        tests=(f"{CUT}::test_a_slow_view_gets_nothing_that_waited_for_it",),
+    ),
+    Mutant(
+        name="mjpeg-kernel-goes-on",
+        breaks="a slow MJPEG view gets what the kernel still has for it",
+        file="mjpeg_views.py",
+        old="        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)\n",
+        new="        pass\n",
+        tests=(f"{CUT}::test_a_slow_view_gets_nothing_that_waited_for_it[_switch_off]",),
     ),
 )

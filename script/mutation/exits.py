@@ -9,8 +9,10 @@ from .mutant import Mutant
 LINK = "tests/media/test_link.py"
 FEED = "tests/media/test_feed.py"
 RELAY = "tests/media/test_relay.py"
+ASKED = "tests/test_asked_no_more.py"
 HUB = "tests/test_hub.py"
 RIGHT = "tests/test_right_camera.py"
+WEBRTC = "tests/test_webrtc.py"
 
 EXITS: Final[tuple[Mutant, ...]] = (
     Mutant(
@@ -191,15 +193,15 @@ EXITS: Final[tuple[Mutant, ...]] = (
         name="search-unasked",
         breaks="whoever says to be a camera is asked after the gate has closed",
         file="relocation.py",
-        old="if not permit.valid or not coordinator.may_ask or coordinator.config != config:",
-        new="if coordinator.config != config:",
+        old="return permit.valid and coordinator.may_ask",
+        new="return True",
         tests=("tests/test_relocation.py::test_who_is_found_after_switching_off_is_not_asked",),
     ),
     Mutant(
         name="search-unasked-after-answer",
         breaks="a new address is stored although the gate closed while it was tried",
         file="relocation.py",
-        old="if permit.valid and coordinator.may_ask:",
+        old="if allowed():",
         new="if address:",
         tests=("tests/test_relocation.py::test_switched_off_while_the_new_address_is_tried",),
     ),
@@ -207,16 +209,95 @@ EXITS: Final[tuple[Mutant, ...]] = (
         name="poll-unasked",
         breaks="a camera is polled although its gate is closed",
         file="coordinator.py",
-        old="            if not self.may_ask:\n                if self.data is None:",
-        new="            if self.data is self:\n                if self.data is None:",
-        tests=(f"{RIGHT}::test_a_hidden_camera_is_not_asked_who_it_is",),
+        old="device.status(allowed=lambda: self.may_ask)",
+        new="device.status(allowed=lambda: True)",
+        tests=(f"{ASKED}::test_no_poll",),
     ),
     Mutant(
         name="proof-unasked-after-hello",
         breaks="a camera is asked for its proof although the gate closed after its hello",
         file="identity.py",
-        old="        if not coordinator.may_ask:\n            return None\n",
-        new="",
+        old="info = await device.info(allowed=allowed)",
+        new="info = await device.info(allowed=lambda: True)",
         tests=(f"{RIGHT}::test_nothing_is_asked_once_switched_off_after_the_hello",),
+    ),
+    Mutant(
+        name="sent-unasked",
+        breaks="what waits for another call to a camera is sent although the gate closed meanwhile",
+        file="device/endpoint.py",
+        old="            raise MiioClosed\n        if not allowed():\n            raise MiioNotAllowed\n        self.counters",
+        new="            raise MiioClosed\n        self.counters",
+        tests=(
+            "tests/device/test_endpoint.py::test_a_request_is_repeated_only_while_it_is_allowed",
+            f"{ASKED}::test_no_command",
+        ),
+    ),
+    Mutant(
+        name="command-of-before",
+        breaks="a lens is woken by a command of before pictures were switched off",
+        file="coordinator.py",
+        old="self.device.set_power(on, allowed=lambda: permit.valid)",
+        new="self.device.set_power(on, allowed=lambda: self.may_ask)",
+        tests=(f"{ASKED}::test_no_command_of_before_when_pictures_are_on_again",),
+    ),
+    Mutant(
+        name="lens-woken-in-the-dark",
+        breaks="a lens is woken again although pictures have been switched off meanwhile",
+        file="lens_sleep.py",
+        old="coordinator.device.set_power(True, allowed=lambda: permit.valid)",
+        new="coordinator.device.set_power(True, allowed=lambda: True)",
+        tests=(f"{ASKED}::test_no_lens_is_woken",),
+    ),
+    Mutant(
+        name="lens-asleep-in-the-light",
+        breaks="the exception from silence outlives the dark, and ends pictures that are on",
+        file="lens_sleep.py",
+        old="            not self._hub.gate.is_open\n            and",
+        new="            True\n            and",
+        tests=(f"{ASKED}::test_the_one_exception_ends_with_the_dark",),
+    ),
+    Mutant(
+        name="webrtc-unasked",
+        breaks="a provider is asked to answer an offer while the gate is closed",
+        file="camera.py",
+        old="        viewer = WebRtcViewer(check_lens(self.lens), send_message, close)\n",
+        new="""\
+        from .gate import Permit
+
+        permit = Permit(self.coordinator.gate, self.coordinator.gate.epoch)
+        viewer = WebRtcViewer(permit, send_message, close)
+""",
+        tests=(f"{WEBRTC}::test_refused_offers_are_not_kept",),
+    ),
+    Mutant(
+        name="webrtc-answer-unasked",
+        breaks="the answer to an offer of before the gate closed is passed on after it",
+        file="webrtc_viewers.py",
+        old="""\
+        if not viewer.admitted:
+            run_logged([viewer.close])
+            return
+""",
+        new="",
+        tests=(f"{WEBRTC}::test_an_offer_that_had_its_address_before_gets_no_answer_after",),
+    ),
+    Mutant(
+        name="webrtc-session-unasked-after-wait",
+        breaks="a session that a provider made after the gate closed is left open",
+        file="webrtc_viewers.py",
+        old="            served = viewer.admitted\n",
+        new="            served = True\n",
+        tests=(f"{WEBRTC}::test_an_offer_of_before_gets_nothing_of_after",),
+    ),
+    Mutant(
+        name="webrtc-refused-kept",
+        breaks="an offer that the provider refused counts as a viewer for ever",
+        file="webrtc_viewers.py",
+        old="""\
+        elif isinstance(message, WebRTCError) and not viewer.answered:
+            self._refuse(session_id, viewer)
+""",
+        new="",
+        tests=(f"{WEBRTC}::test_refused_offers_are_not_kept",),
     ),
 )

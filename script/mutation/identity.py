@@ -62,7 +62,7 @@ IDENTITY: Final[tuple[Mutant, ...]] = (
         name="hello-believed",
         breaks="whoever says to be a camera is followed to its address",
         file="relocation.py",
-        old="if address != config.host and await self._is_ours(address):",
+        old="if address != config.host and await self._is_ours(address, allowed):",
         new="if address != config.host:",
         tests=("tests/test_relocation.py::test_nobody_else_is_taken_for_it[token]",),
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from .addresses import ADDRESSES
+from .cast_hls import CAST_HLS
 from .exits import EXITS
 from .freshness import FRESHNESS
 from .identity import IDENTITY
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 MUTANTS: Final[tuple[Mutant, ...]] = (
     *PERMITS,
     *EXITS,
+    *CAST_HLS,
     *ADDRESSES,
     *FRESHNESS,
     *SWITCH,

@@ -35,6 +35,9 @@ class _Clock:
     def monotonic(self) -> float:
         return self._now_ns / 1e9
 
+    def clock_gettime(self, which: int) -> float:
+        return self.time() if which == time.CLOCK_REALTIME else self.monotonic()
+
     def time_ns(self) -> int:
         return _EPOCH_NS + self._now_ns
 
@@ -44,7 +47,12 @@ class _Clock:
     @contextlib.contextmanager
     def ruling(self) -> Iterator[None]:
         """Let everybody in this process go by this clock."""
-        mine = {"monotonic": self.monotonic, "time": self.time, "time_ns": self.time_ns}
+        mine = {
+            "monotonic": self.monotonic,
+            "clock_gettime": self.clock_gettime,
+            "time": self.time,
+            "time_ns": self.time_ns,
+        }
         true = {name: getattr(time, name) for name in mine}
         for name, function in mine.items():
             setattr(time, name, function)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 import json
 import logging
 import sys
@@ -21,10 +22,12 @@ from custom_components.mi_camera.device import (
     MiioDeviceError,
     MiioEndpoint,
     MiioError,
+    MiioNotAllowed,
     MiioTimeout,
     MiioUnsupported,
     MiioWrongDevice,
     legacy as legacy_module,
+    ungated,
 )
 from custom_components.mi_camera.device.legacy import ProtocolBridge
 from custom_components.mi_camera.device.miot_names import (
@@ -87,12 +90,12 @@ async def scripted(make_scripted: MakeScripted, *answers: bytes) -> str:
 async def test_info(endpoint: MiioEndpoint, make_device: MakeDevice, model: str) -> None:
     device = await make_device(1, model)
     camera = CameraDevice(endpoint, device.host, TOKEN, model)
-    info = await camera.info()
+    info = await camera.info(allowed=ungated)
     assert info == DeviceInfo(LOW_DID, model, info.firmware, info.hardware, "02:00:00:00:44:01")
     assert info.firmware
     assert info.hardware == "Linux"
     known = CameraDevice(endpoint, device.host, TOKEN, model, did=DID)
-    assert (await known.info()).did == DID
+    assert (await known.info(allowed=ungated)).did == DID
 
 
 @pytest.mark.parametrize(
@@ -111,15 +114,15 @@ async def test_status_and_power(
 ) -> None:
     device = await make_device(1, model)
     camera = CameraDevice(endpoint, device.host, TOKEN, model)
-    status = await camera.status()
+    status = await camera.status(allowed=ungated)
     assert status.power
     assert names <= set(status.properties)
-    await camera.set_power(False)
+    await camera.set_power(False, allowed=ungated)
     assert not device.state.power
-    assert not (await camera.status()).power
+    assert not (await camera.status(allowed=ungated)).power
     # Without a status first, as after a start.
     fresh = CameraDevice(endpoint, device.host, TOKEN, model)
-    await fresh.set_power(True)
+    await fresh.set_power(True, allowed=ungated)
     assert device.state.power
 
 
@@ -127,7 +130,9 @@ async def test_legacy_values(endpoint: MiioEndpoint, make_device: MakeDevice) ->
     device = await make_device(1, LEGACY)
     device.state.properties["night_mode"] = 2
     del device.state.properties["track"]
-    properties = (await CameraDevice(endpoint, device.host, TOKEN, LEGACY).status()).properties
+    properties = (
+        await CameraDevice(endpoint, device.host, TOKEN, LEGACY).status(allowed=ungated)
+    ).properties
     assert properties["night_mode"] == 2
     assert properties["watermark"] is True
     assert properties["flip"] is False
@@ -140,27 +145,29 @@ async def test_what_a_model_lacks_is_left_out(
     device = await make_device(1, "chuangmi.camera.046c04")
     camera = CameraDevice(endpoint, device.host, TOKEN, device.spec.model)
     assert "camera-control:motion-tracking" in names_for(device.spec.model)
-    assert "camera-control:motion-tracking" not in (await camera.status()).properties
+    assert "camera-control:motion-tracking" not in (await camera.status(allowed=ungated)).properties
     with pytest.raises(MiioUnsupported):
-        await camera.set_properties({"camera-control:motion-tracking": True})
+        await camera.set_properties({"camera-control:motion-tracking": True}, allowed=ungated)
 
 
 async def test_properties_by_name(endpoint: MiioEndpoint, make_device: MakeDevice) -> None:
     device = await make_device(1, MIOT)
     camera = CameraDevice(endpoint, device.host, TOKEN, MIOT)
     await camera.set_properties(
-        {"camera-control:night-shot": 2, "motion-detection:alarm-interval": 7}
+        {"camera-control:night-shot": 2, "motion-detection:alarm-interval": 7},
+        allowed=ungated,
     )
     assert await camera.get_properties(
-        ["camera-control:night-shot", "motion-detection:alarm-interval", "no-such:thing"]
+        ["camera-control:night-shot", "motion-detection:alarm-interval", "no-such:thing"],
+        allowed=ungated,
     ) == {"camera-control:night-shot": 2, "motion-detection:alarm-interval": 7}
     with pytest.raises(MiioUnsupported, match="no-such"):
-        await camera.set_properties({"no-such:thing": 1})
+        await camera.set_properties({"no-such:thing": 1}, allowed=ungated)
     with pytest.raises(MiioUnsupported) as unwritable:
-        await camera.set_properties({"memory-card-management:status": 1})
+        await camera.set_properties({"memory-card-management:status": 1}, allowed=ungated)
     assert unwritable.value.code == -4002
     with pytest.raises(MiioDeviceError) as bad_value:
-        await camera.set_properties({"camera-control:night-shot": 99})
+        await camera.set_properties({"camera-control:night-shot": 99}, allowed=ungated)
     assert bad_value.value.code == -4005
 
 
@@ -170,9 +177,9 @@ async def test_unknown_model_is_read_before_it_is_written(
     host = await scripted(make_scripted, b'[{"siid":2,"piid":1,"code":-4003}]')
     camera = CameraDevice(endpoint, host, TOKEN, UNKNOWN)
     with pytest.raises(MiioUnsupported):
-        await camera.set_power(True)
+        await camera.set_power(True, allowed=ungated)
     with pytest.raises(MiioUnsupported):
-        await camera.status()
+        await camera.status(allowed=ungated)
 
 
 async def test_unknown_model_without_any_power(
@@ -191,10 +198,10 @@ async def test_unknown_model_without_any_power(
 
     device.answer = answer
     with pytest.raises(MiioUnsupported):
-        await CameraDevice(endpoint, device.host, TOKEN, UNKNOWN).status()
+        await CameraDevice(endpoint, device.host, TOKEN, UNKNOWN).status(allowed=ungated)
     # A described MIoT model is not asked the older way.
     with pytest.raises(MiioUnsupported):
-        await CameraDevice(endpoint, device.host, TOKEN, MIOT).status()
+        await CameraDevice(endpoint, device.host, TOKEN, MIOT).status(allowed=ungated)
 
 
 @pytest.mark.parametrize(
@@ -221,14 +228,14 @@ async def test_hostile_miot_answers(
     host = await scripted(make_scripted, result)
     camera = CameraDevice(endpoint, host, TOKEN, MIOT)
     with pytest.raises(MiioError):
-        await camera.status()
+        await camera.status(allowed=ungated)
     with pytest.raises(MiioError):
-        await camera.info()
+        await camera.info(allowed=ungated)
 
 
 async def test_numeric_power(endpoint: MiioEndpoint, make_scripted: MakeScripted) -> None:
     host = await scripted(make_scripted, b'[{"siid":2,"piid":1,"code":0,"value":1}]')
-    assert (await CameraDevice(endpoint, host, TOKEN, MIOT).status()).power is True
+    assert (await CameraDevice(endpoint, host, TOKEN, MIOT).status(allowed=ungated)).power is True
 
 
 @pytest.mark.parametrize(
@@ -239,7 +246,7 @@ async def test_hostile_legacy_answers(
 ) -> None:
     host = await scripted(make_scripted, result)
     with pytest.raises((MiioBadReply, MiioUnsupported)):
-        await CameraDevice(endpoint, host, TOKEN, LEGACY).status()
+        await CameraDevice(endpoint, host, TOKEN, LEGACY).status(allowed=ungated)
 
 
 @pytest.mark.parametrize(
@@ -258,14 +265,14 @@ async def test_hostile_info(
 ) -> None:
     host = await scripted(make_scripted, result)
     with pytest.raises(MiioBadReply):
-        await CameraDevice(endpoint, host, TOKEN, LEGACY).info()
+        await CameraDevice(endpoint, host, TOKEN, LEGACY).info(allowed=ungated)
 
 
 async def test_odd_info(endpoint: MiioEndpoint, make_scripted: MakeScripted) -> None:
     host = await scripted(
         make_scripted, b'{"model":"a.camera.c","fw_ver":["1"],"hw_ver":"\\n","mac":"zz"}'
     )
-    info = await CameraDevice(endpoint, host, TOKEN, "").info()
+    info = await CameraDevice(endpoint, host, TOKEN, "").info(allowed=ungated)
     assert info == DeviceInfo(LOW_DID, "a.camera.c", None, None, None)
 
 
@@ -273,9 +280,9 @@ async def test_odd_info(endpoint: MiioEndpoint, make_scripted: MakeScripted) -> 
 async def test_wrong_device(endpoint: MiioEndpoint, make_device: MakeDevice, model: str) -> None:
     device = await make_device(1, model)
     camera = CameraDevice(endpoint, device.host, TOKEN, model, did=DID + 1)
-    for call in (camera.status, camera.info, lambda: camera.set_power(False)):
+    for call in (camera.status, camera.info, partial(camera.set_power, False)):
         with pytest.raises(MiioWrongDevice):
-            await call()
+            await call(allowed=ungated)
     assert device.state.power
     assert device.state.rpc_count == 0
 
@@ -289,7 +296,7 @@ async def test_wrong_token_and_absent_device(
         camera = CameraDevice(endpoint, host, bytes(16), model, timeout=0.15)
         started = time.monotonic()
         with pytest.raises(MiioTimeout) as caught:
-            await camera.status()
+            await camera.status(allowed=ungated)
         assert time.monotonic() - started < 1.0
         assert caught.value.answered_hello is there
 
@@ -299,14 +306,17 @@ async def test_device_error(endpoint: MiioEndpoint, make_device: MakeDevice, mod
     device = await make_device(1, model)
     device.server.knobs.errors = [(-10000, "general")]
     with pytest.raises(MiioDeviceError) as caught:
-        await CameraDevice(endpoint, device.host, TOKEN, model).status()
+        await CameraDevice(endpoint, device.host, TOKEN, model).status(allowed=ungated)
     assert caught.value.code == -10000
 
 
 async def test_many_legacy_cameras_at_once(endpoint: MiioEndpoint, make_device: MakeDevice) -> None:
     devices = [await make_device(100 + n, LEGACY, did=n + 1) for n in range(20)]
     statuses = await asyncio.gather(
-        *(CameraDevice(endpoint, d.host, TOKEN, LEGACY, did=d.spec.did).status() for d in devices)
+        *(
+            CameraDevice(endpoint, d.host, TOKEN, LEGACY, did=d.spec.did).status(allowed=ungated)
+            for d in devices
+        )
     )
     assert all(status.power for status in statuses)
 
@@ -315,10 +325,12 @@ async def test_cancelling_a_legacy_call_frees_its_thread(
     endpoint: MiioEndpoint, make_device: MakeDevice
 ) -> None:
     device = await make_device(1, LEGACY)
-    await endpoint.hello(device.host)
+    await endpoint.hello(device.host, allowed=ungated)
     device.server.knobs.silent = True
     waits = [
-        asyncio.create_task(CameraDevice(endpoint, device.host, TOKEN, LEGACY, timeout=60).status())
+        asyncio.create_task(
+            CameraDevice(endpoint, device.host, TOKEN, LEGACY, timeout=60).status(allowed=ungated)
+        )
         for _ in range(3)
     ]
     await asyncio.sleep(0.1)
@@ -336,10 +348,10 @@ async def test_closing_the_endpoint_ends_legacy_calls(make_device: MakeDevice) -
     device = await make_device(1, LEGACY)
     endpoint = MiioEndpoint()
     await endpoint.open()
-    await endpoint.hello(device.host)
+    await endpoint.hello(device.host, allowed=ungated)
     device.server.knobs.silent = True
     camera = CameraDevice(endpoint, device.host, TOKEN, LEGACY, timeout=60)
-    wait = asyncio.create_task(camera.status())
+    wait = asyncio.create_task(camera.status(allowed=ungated))
     await asyncio.sleep(0.1)
     await endpoint.close()
     with pytest.raises(MiioClosed):
@@ -347,7 +359,7 @@ async def test_closing_the_endpoint_ends_legacy_calls(make_device: MakeDevice) -
 
 
 def bridge(endpoint: MiioEndpoint, host: str) -> ProtocolBridge:
-    return ProtocolBridge(endpoint, host, TOKEN, did=None, timeout=1.0, attempts=2)
+    return ProtocolBridge(endpoint, host, TOKEN, did=None, timeout=1.0, attempts=2, allowed=ungated)
 
 
 async def test_bridge_serves_the_whole_device_class(
@@ -385,7 +397,7 @@ async def test_bridge_does_not_wait_for_ever(
 ) -> None:
     monkeypatch.setattr(legacy_module, "CALL_LIMIT", 0.05)
     device = await make_device(1, LEGACY)
-    await endpoint.hello(device.host)
+    await endpoint.hello(device.host, allowed=ungated)
     device.server.knobs.silent = True
     with pytest.raises(MiioTimeout):
         await asyncio.to_thread(bridge(endpoint, device.host).send, "get_prop", ["power"])
@@ -399,11 +411,15 @@ async def test_token_stays_out_of_texts(
     for last, model in ((1, LEGACY), (2, MIOT)):
         device = await make_device(last, model)
         camera = CameraDevice(endpoint, device.host, TOKEN, model)
-        texts += repr(await camera.info()) + repr(await camera.status()) + repr(camera)
+        texts += (
+            repr(await camera.info(allowed=ungated))
+            + repr(await camera.status(allowed=ungated))
+            + repr(camera)
+        )
         with pytest.raises(MiioTimeout) as caught:
             await CameraDevice(
                 endpoint, device.host, b"wrongtokenwrong!", model, timeout=0.1
-            ).status()
+            ).status(allowed=ungated)
         texts += repr(caught.value) + str(caught.value)
     texts += caplog.text
     for token in (b"wrongtokenwrong!", TOKEN):
@@ -416,3 +432,47 @@ def test_names() -> None:
     for names in (*MODELS.values(), DEFAULT):
         assert names[POWER] == PropertyId(2, 1)
         assert len(set(names.values())) == len(names)
+
+
+@pytest.mark.parametrize("model", [LEGACY, MIOT, UNKNOWN])
+async def test_what_waits_is_not_sent_once_it_is_not_allowed(
+    endpoint: MiioEndpoint, make_device: MakeDevice, model: str
+) -> None:
+    """Calls to one device wait for each other, those of a thread as well."""
+    device = await make_device(1, model)
+    camera = CameraDevice(endpoint, device.host, TOKEN, model)
+    await endpoint.hello(device.host, allowed=ungated)
+    (peer,) = endpoint._peers.values()
+    leave = [True]
+    async with peer.lock:
+        waits = [
+            asyncio.create_task(call(allowed=lambda: leave[0]))
+            for call in (camera.status, camera.info, partial(camera.set_power, False))
+        ]
+        async with asyncio.timeout(5):
+            while peer.users < len(waits):
+                await asyncio.sleep(0.01)
+        sent = endpoint.counters.sent
+        leave[0] = False
+    for wait in waits:
+        with pytest.raises(MiioNotAllowed):
+            await wait
+    assert endpoint.counters.sent == sent
+    assert device.state.rpc_count == 0
+    assert device.state.power
+
+
+@pytest.mark.parametrize("model", [LEGACY, MIOT, UNKNOWN])
+async def test_of_several_datagrams_only_those_that_are_allowed_are_sent(
+    endpoint: MiioEndpoint, make_device: MakeDevice, model: str
+) -> None:
+    """Setting the power takes a reading first where nobody described the model."""
+    device = await make_device(1, model)
+    for left in range(3):
+        sent = endpoint.counters.sent
+        leave = iter([True] * (1 + left))  # once before a name is looked up
+        camera = CameraDevice(endpoint, device.host, TOKEN, model)
+        with pytest.raises(MiioNotAllowed):
+            await camera.info(allowed=lambda one=leave: next(one, False))  # type: ignore[misc]
+            await camera.status(allowed=lambda one=leave: next(one, False))  # type: ignore[misc]
+        assert endpoint.counters.sent - sent == left

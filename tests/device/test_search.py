@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from custom_components.mi_camera.device import find_device
+from custom_components.mi_camera.device import MiioNotAllowed, find_device, ungated
 from custom_components.mi_camera.device.search import MAX_FOUND
 from simulator.camera.miio_packet import PORT
 from tests.device.conftest import DID, LOW_DID
@@ -25,16 +25,16 @@ async def test_a_device_is_found_wherever_it_is(make_device: MakeDevice) -> None
     await make_device(2, did=DID + 1)
     other = await make_device(3, did=DID + 2)
     started = time.monotonic()
-    assert await find_device(DID + 2, EVERYBODY, timeout=1.5) == (other.host,)
+    assert await find_device(DID + 2, EVERYBODY, timeout=1.5, allowed=ungated) == (other.host,)
     assert time.monotonic() - started < 1
 
 
 async def test_nobody_is_found(make_device: MakeDevice) -> None:
     await make_device(1)
-    assert await find_device(DID + 5, EVERYBODY, timeout=0.3) == ()
-    assert await find_device(DID, (), timeout=0.3) == ()
+    assert await find_device(DID + 5, EVERYBODY, timeout=0.3, allowed=ungated) == ()
+    assert await find_device(DID, (), timeout=0.3, allowed=ungated) == ()
     # An address that cannot be sent to is none of the caller's troubles.
-    assert await find_device(DID + 5, ("240.0.0.1", *EVERYBODY), timeout=0.3) == ()
+    assert await find_device(DID + 5, ("240.0.0.1", *EVERYBODY), timeout=0.3, allowed=ungated) == ()
 
 
 async def test_all_who_claim_the_did_are_told_within_a_bound(make_scripted: MakeScripted) -> None:
@@ -42,7 +42,7 @@ async def test_all_who_claim_the_did_are_told_within_a_bound(make_scripted: Make
         await make_scripted(last)
     # These sockets hear no broadcast, so each is asked by its address.
     addresses = [f"127.0.44.{last}" for last in range(1, MAX_FOUND + 3)]
-    found = await find_device(DID, addresses, timeout=0.6)
+    found = await find_device(DID, addresses, timeout=0.6, allowed=ungated)
     assert len(found) == MAX_FOUND
     assert set(found) < set(addresses)
 
@@ -63,7 +63,7 @@ async def test_rubbish_is_nobody(answer: bytes) -> None:
 
         loop.add_reader(device, reply)
         try:
-            assert await find_device(LOW_DID, ["127.0.44.50"], timeout=0.3) == ()
+            assert await find_device(LOW_DID, ["127.0.44.50"], timeout=0.3, allowed=ungated) == ()
         finally:
             loop.remove_reader(device)
 
@@ -87,6 +87,26 @@ async def test_another_port_is_nobody(make_scripted: MakeScripted) -> None:
 
         loop.add_reader(device, reply)
         try:
-            assert await find_device(LOW_DID, ["127.0.44.51"], timeout=0.3) == ()
+            assert await find_device(LOW_DID, ["127.0.44.51"], timeout=0.3, allowed=ungated) == ()
         finally:
             loop.remove_reader(device)
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+async def test_nobody_is_asked_who_may_not_be(count: int) -> None:
+    """Not at the next address either."""
+    left = iter([True] * count)
+    heard: list[bytes] = []
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as device:
+        device.setblocking(False)
+        device.bind(("127.0.44.52", PORT))
+        with pytest.raises(MiioNotAllowed):
+            await find_device(
+                DID, ["127.0.44.52"] * 2, timeout=0.3, allowed=lambda: next(left, False)
+            )
+        while True:
+            try:
+                heard.append(device.recv(2048))
+            except BlockingIOError:
+                break
+    assert len(heard) == count

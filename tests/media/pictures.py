@@ -5,13 +5,19 @@ from __future__ import annotations
 import asyncio
 from functools import cache
 import itertools
-import time
 from typing import TYPE_CHECKING
 
 import av
 import numpy as np
 
-from custom_components.mi_camera.media import AccessUnit, SoundUnit, Source, Tracks, UpstreamError
+from custom_components.mi_camera.media import (
+    AccessUnit,
+    SoundUnit,
+    Source,
+    Tracks,
+    UpstreamError,
+    clock,
+)
 from custom_components.mi_camera.miss import Codec
 
 if TYPE_CHECKING:
@@ -100,7 +106,7 @@ class FakeUpstream:
                     epoch=self.epoch if epoch is None else epoch,
                     session=self.session if session is None else session,
                     sequence=self.sequence,
-                    captured=time.monotonic() - age,
+                    captured=clock.now() - age,
                     codec=codec,
                     keyframe=self.sequence % GROUP == 0,
                     data=data,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 import io
 import time
 from typing import TYPE_CHECKING
@@ -16,15 +17,19 @@ from custom_components.mi_camera.media import (
     FeedLimits,
     FeedState,
     Source,
+    StillMaker,
+    Tracks,
     Trouble,
     UpstreamError,
+    clock,
 )
+from custom_components.mi_camera.media.camera_clock import CameraClock
 from custom_components.mi_camera.miss import Codec
 
 from .pictures import GROUP, FakeCamera, coded
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
 
     from custom_components.mi_camera.gate import Gate
     from custom_components.mi_camera.media.viewer import Viewer
@@ -209,6 +214,9 @@ async def test_an_old_picture_is_not_live(feed: Feed, camera: FakeCamera, gate: 
     session = await camera.session()
     session.send(GROUP, age=LIMITS.max_lag + 1)
     assert await drain(viewer, 0.05) == b""
+    assert feed.state is not FeedState.LIVE
+    with pytest.raises(TimeoutError):
+        await feed.keyframe(gate.require(), max_age=60, timeout=0.05)
     session.send(GROUP)
     assert pictures(await drain(viewer)) == GROUP
 
@@ -223,6 +231,142 @@ async def test_a_machine_that_slept_shows_no_newcomer_what_is_left_of_before(
     assert feed.view(gate.require()).take() is None
     with pytest.raises(TimeoutError):
         await feed.keyframe(gate.require(), max_age=10, timeout=0.05)
+
+
+type Suspend = Callable[[float], None]
+
+
+@pytest.fixture
+def suspend(monkeypatch: pytest.MonkeyPatch) -> Suspend:
+    """Let the machine sleep for so many seconds: CLOCK_MONOTONIC and timers stand still."""
+    slept = 0.0
+    ticking = time.clock_gettime
+
+    def runs_on(which: int) -> float:
+        return ticking(which) + (slept if which == time.CLOCK_BOOTTIME else 0.0)
+
+    def suspend(seconds: float) -> None:
+        nonlocal slept
+        slept += seconds
+
+    monkeypatch.setattr(time, "clock_gettime", runs_on)
+    return suspend
+
+
+boottime = pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="Linux only")
+
+
+@boottime
+async def test_what_was_here_before_a_suspend_is_old(
+    feed: Feed, camera: FakeCamera, gate: Gate, suspend: Suspend
+) -> None:
+    viewer = feed.view(gate.require())
+    session = await camera.session()
+    session.send(3)
+    still = await StillMaker(feed).still(gate.require())
+    assert still is not None
+    suspend(3600)
+    assert still.age > 3600
+    assert viewer.take() is None, "what had not been taken"
+    assert feed.view(gate.require()).take() is None
+    assert await StillMaker(feed, timeout=0.05).still(gate.require()) is None
+
+
+@boottime
+@pytest.mark.parametrize("tracks", [Tracks.PICTURES, Tracks.SOUND])
+async def test_the_first_picture_after_a_suspend_finds_that_the_stream_had_stalled(
+    camera: FakeCamera, gate: Gate, suspend: Suspend, tracks: Tracks
+) -> None:
+    """No timer has: they stood still as well. And nobody is given an hour of silence."""
+    stalls: list[bool] = []
+    limits = replace(LIMITS, stall=5.0)
+    camera.tracks = tracks
+    feed = Feed(camera.source, camera.connect, limits=limits, on_stall=lambda: stalls.append(True))
+    viewer = feed.view(gate.require())
+    session = await camera.session()
+    session.send(3)
+    suspend(3600)
+    joined = feed.view(gate.require())
+    session.send(1)
+    assert viewer.ended
+    assert stalls == [True]
+    assert joined.take() is None
+    session.sequence = GROUP
+    session.send(GROUP)
+    data = await drain(joined)
+    assert pictures(data) == GROUP
+    assert len(data) < 200_000
+    assert feed.state is FeedState.LIVE
+    assert feed.trouble is None
+    await feed.close()
+
+
+@boottime
+async def test_what_was_under_way_during_a_suspend_is_late(
+    feed: Feed, camera: FakeCamera, gate: Gate, suspend: Suspend
+) -> None:
+    """As TCP keeps it: it comes right after, stamped by the camera's clock before."""
+    viewer = feed.view(gate.require())
+    session = await camera.session()
+    camera_clock = CameraClock()
+    began = clock.now()
+
+    def send(stamp: float, count: int) -> None:
+        for number in range(count):
+            now = clock.now()
+            session.send(1, age=now - camera_clock.captured(500.0 + stamp + number / 15, now))
+
+    send(0.0, GROUP)
+    assert pictures(await drain(viewer, 0.05)) == GROUP
+    suspend(3600)
+    send(GROUP / 15, GROUP)
+    assert viewer.take() is None
+    newcomer = feed.view(gate.require())
+    assert newcomer.take() is None
+    send(clock.now() - began, GROUP)
+    assert pictures(await drain(newcomer, 0.05)) == GROUP
+
+
+async def test_a_newcomer_gets_no_group_that_began_too_long_ago(
+    camera: FakeCamera, gate: Gate
+) -> None:
+    """However young its last picture is: who joins would be shown the first one."""
+    feed = Feed(SOURCE, camera.connect, limits=replace(LIMITS, stall=5.0, max_lag=1.0))
+    feed.view(gate.require())
+    session = await camera.session()
+    session.send(1, age=0.8)
+    session.send(3)
+    assert pictures(await drain(feed.view(gate.require()), 0.02)) == 4
+    await asyncio.sleep(0.25)
+    session.send(1)
+    newcomer = feed.view(gate.require())
+    assert newcomer.take() is None
+    assert feed._programme is not None
+    assert not list(feed._programme), "it is not even kept"
+    # It is good enough for a still that may be older.
+    await feed.keyframe(gate.require(), max_age=10, timeout=0)
+    session.send(2)
+    assert newcomer.take() is None
+    session.sequence = GROUP
+    session.send(3)
+    assert pictures(await drain(newcomer, 0.02)) == 3
+    await feed.close()
+
+
+async def test_a_newcomer_gets_nothing_old_when_pictures_have_just_stopped(
+    camera: FakeCamera, gate: Gate
+) -> None:
+    """The group was short enough to keep, and no stall is noticed yet."""
+    feed = Feed(SOURCE, camera.connect, limits=replace(LIMITS, stall=5.0, max_lag=0.2))
+    feed.view(gate.require())
+    (await camera.session()).send(3)
+    await asyncio.sleep(0.25)
+    assert feed._programme is not None
+    assert len(list(feed._programme)) == 3
+    newcomer = feed.view(gate.require())
+    assert newcomer.take() is None
+    assert not newcomer.fed, "or it would not be waited for as long as for a first picture"
+    await feed.close()
 
 
 async def test_a_stalled_stream_ends_its_viewers_and_comes_back(
@@ -317,7 +461,7 @@ async def test_the_group_kept_for_newcomers_is_whole_and_bounded(
                 session.epoch,
                 session.session,
                 count,
-                time.monotonic(),
+                clock.now(),
                 Codec.H264,
                 False,
                 large[0],

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from dataclasses import replace
+import fcntl
 import io
 import socket
+import struct
+import termios
 import time
 from typing import TYPE_CHECKING
 
@@ -22,6 +25,7 @@ from custom_components.mi_camera.media import (
     Origin,
     Relay,
     Source,
+    clock,
     relay as relay_module,
     relay_reader,
 )
@@ -163,7 +167,8 @@ async def test_the_gate_is_asked_at_every_write(camera: FakeCamera, feed: Feed) 
         (viewer,) = feed._viewers
         gate.close()
         sent = relay.stats.bytes_sent
-        viewer.push(b"G" * 188, keyframe=True, origin=Origin(camera.source, gate.epoch - 1))
+        before = Origin(camera.source, gate.epoch - 1)
+        viewer.push(b"G" * 188, keyframe=True, origin=before, captured=clock.now())
         with pytest.raises(ConnectionResetError):
             await until_the_end(reader)
     assert relay.stats.bytes_sent == sent
@@ -233,6 +238,79 @@ async def test_a_reader_that_does_not_read_costs_bounded_memory_and_loses_whole_
         await feed.close()
     with av.open(io.BytesIO(data)) as container:
         assert sum(1 for _ in container.decode(video=0)) > GROUP
+
+
+async def test_a_reader_that_rests_gets_no_old_picture(
+    relay: Relay, camera: FakeCamera, gate: Gate
+) -> None:
+    """Whatever waits for it: when it reads again, what leaves is of now."""
+    limits = replace(LIMITS, stall=5.0, max_lag=0.5)
+    feed = Feed(camera.source, camera.connect, limits=limits)
+    padding = b"\0\0\1\x0c" + b"\xff" * 60_000 + b"\x80"
+    pictures = tuple(picture + padding for picture in coded())
+    try:
+        async with reading(relay.grant(feed, gate.require())) as reader:
+            session = await camera.session()
+            (one,) = relay._readers
+            while not one._paused:
+                session.send(GROUP, units=pictures)
+                await asyncio.sleep(0)
+            (viewer,) = feed._viewers
+            # Far less than the bytes that may wait, but for longer than a picture is live.
+            for _ in range(3 * GROUP):
+                session.send(1, units=pictures)
+                await asyncio.sleep(0.05)
+            assert one._paused
+            assert not viewer.ended
+            assert viewer._bytes < limits.group_bytes / 2
+            waiting = relay.stats.bytes_sent
+            ages: list[float] = []
+            pop = viewer._pop
+
+            def noted() -> object:
+                if (taken := pop()) is not None:
+                    ages.append(clock.now() - taken.captured)
+                return taken
+
+            viewer._pop = noted  # type: ignore[method-assign,assignment]
+            data = b""
+            async with asyncio.timeout(3):
+                while len(ages) < 2 or relay.stats.bytes_sent > len(data):
+                    if viewer._want_keyframe or not viewer._queue:
+                        session.send(1, units=pictures)
+                    data += await reader.read(1 << 20)
+    finally:
+        await feed.close()
+    assert relay.stats.bytes_sent > waiting
+    assert max(ages) <= limits.max_lag
+    with av.open(io.BytesIO(data)) as container:
+        assert sum(1 for _ in container.decode(video=0)) > 2
+
+
+async def test_little_waits_where_nobody_can_judge_its_age(
+    relay: Relay, camera: FakeCamera, gate: Gate
+) -> None:
+    """In the kernel and on the way to it there is about a second of 1.5 Mbit/s."""
+    feed = Feed(camera.source, camera.connect, limits=LIMITS)
+    padding = b"\0\0\1\x0c" + b"\xff" * 12_000 + b"\x80"
+    pictures = tuple(picture + padding for picture in coded())
+    try:
+        async with reading(relay.grant(feed, gate.require())) as reader:
+            session = await camera.session()
+            # It stops reading, and its kernel soon takes no more.
+            reader._transport.pause_reading()  # type: ignore[attr-defined]
+            (one,) = relay._readers
+            while not one._paused:
+                session.send(1, units=pictures)
+                await asyncio.sleep(0)
+            assert one._transport is not None
+            sock = one._transport.get_extra_info("socket")
+            unsent = struct.unpack("i", fcntl.ioctl(sock, termios.TIOCOUTQ, bytes(4)))[0]
+            waiting = unsent + one._transport.get_write_buffer_size()
+            assert 0 < waiting < 1_500_000 / 8 * 1.5
+            reader._transport.resume_reading()  # type: ignore[attr-defined]
+    finally:
+        await feed.close()
 
 
 @pytest.mark.parametrize(
@@ -316,7 +394,7 @@ async def test_nothing_leaves_but_what_the_address_stands_for(
             session.send(1)
             await reader.read(65536)
             (viewer,) = feed._viewers
-            viewer.push(b"G" * 188, keyframe=True, origin=sent)
+            viewer.push(b"G" * 188, keyframe=True, origin=sent, captured=clock.now())
         else:
             session.send(1)
         bytes_sent = relay.stats.bytes_sent
@@ -336,7 +414,7 @@ async def test_a_chunk_without_an_origin_does_not_leave(
     async with reading(relay.grant(feed, gate.require())) as reader:
         await camera.session()
         (viewer,) = feed._viewers
-        viewer.push(b"G" * 188, keyframe=True)
+        viewer.push(b"G" * 188, keyframe=True, captured=clock.now())
         with pytest.raises(ConnectionResetError):
             await until_the_end(reader)
     assert relay.stats.bytes_sent == 0

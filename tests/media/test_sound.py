@@ -13,7 +13,15 @@ from hypothesis import given, settings, strategies as st
 import numpy as np
 import pytest
 
-from custom_components.mi_camera.media import Feed, FeedLimits, FeedState, SoundUnit, Source, Tracks
+from custom_components.mi_camera.media import (
+    Feed,
+    FeedLimits,
+    FeedState,
+    SoundUnit,
+    Source,
+    Tracks,
+    clock,
+)
 from custom_components.mi_camera.media.sound import SoundTrack
 from custom_components.mi_camera.miss import Codec
 
@@ -208,7 +216,7 @@ async def test_sound_is_coded_only_while_somebody_reads(
     session = await camera.session()
     session.send(GROUP - 3)
     await waiting
-    session.speak(bytes(320), time.monotonic())
+    session.speak(bytes(320), clock.now())
     assert feed._programme is not None
     assert feed._programme._sound is None
     viewer = feed.view(gate.require())
@@ -239,7 +247,7 @@ async def test_sound_alone_does_not_keep_a_viewer(
 
     async def speak() -> None:
         while True:
-            session.speak(bytes(320), time.monotonic())
+            session.speak(bytes(320), clock.now())
             await asyncio.sleep(0.02)
 
     speaking = asyncio.ensure_future(speak())
@@ -253,7 +261,7 @@ async def test_without_sound_there_is_no_track(feed: Feed, camera: FakeCamera, g
     viewer = feed.view(gate.require())
     session = await camera.session()
     session.send(2)
-    session.speak(bytes(320), time.monotonic())
+    session.speak(bytes(320), clock.now())
     assert tracks(await drain(viewer, 0.05)) == {"h264": 2}
 
 
@@ -277,7 +285,7 @@ async def test_sound_of_another_session_cuts_the_feed(
     viewer = feed.view(gate.require())
     session = await camera.session()
     session.send(1)
-    session.speak(bytes(320), time.monotonic(), session=session.session + 1)
+    session.speak(bytes(320), clock.now(), session=session.session + 1)
     assert feed.violations == 1
     assert viewer.ended
     assert feed.state is FeedState.IDLE
@@ -308,13 +316,13 @@ async def test_the_group_with_sound_is_whole_and_bounded(
     session = await camera.session()
     session.send(2)
     for _ in range(500):
-        session.speak(bytes(320), time.monotonic())
+        session.speak(bytes(320), clock.now())
         assert feed._programme is not None
         assert sum(len(chunk) for chunk, *_ in feed._programme) <= room
         assert reader._bytes <= room
     coded = pieces(Codec.OPUS)
     for number in range(800):
-        session.speak(coded[number % len(coded)][1] * 3, time.monotonic() + number * SECONDS)
+        session.speak(coded[number % len(coded)][1] * 3, clock.now() + number * SECONDS)
     session.send(GROUP)
     newcomer = feed.view(gate.require())
     await _check_whole(newcomer)

@@ -17,6 +17,7 @@ from custom_components.mi_camera.media import (
     Feed,
     Source,
     StillMaker,
+    clock,
     stills as stills_module,
 )
 from custom_components.mi_camera.media.parameter_sets import parameter_sets
@@ -35,7 +36,7 @@ SOURCE = Source("1001")
 
 
 def unit(data: bytes, codec: Codec = Codec.H264) -> AccessUnit:
-    return AccessUnit(SOURCE, 1, 1, 1, time.monotonic(), codec, True, data)
+    return AccessUnit(SOURCE, 1, 1, 1, clock.now(), codec, True, data)
 
 
 @pytest.mark.parametrize("codec", [Codec.H264, Codec.H265])

@@ -6,12 +6,13 @@ python-miio itself is imported when an endpoint opens, not here.
 """
 
 from .camera import CameraDevice, CameraStatus, DeviceInfo
-from .endpoint import EndpointCounters, MiioEndpoint
+from .endpoint import EndpointCounters, MiioEndpoint, ungated
 from .errors import (
     MiioBadReply,
     MiioClosed,
     MiioDeviceError,
     MiioError,
+    MiioNotAllowed,
     MiioTimeout,
     MiioUnsupported,
     MiioWrongDevice,
@@ -31,9 +32,11 @@ __all__ = [
     "MiioDeviceError",
     "MiioEndpoint",
     "MiioError",
+    "MiioNotAllowed",
     "MiioTimeout",
     "MiioUnsupported",
     "MiioWrongDevice",
     "find_device",
     "load_library",
+    "ungated",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 import re
 from typing import TYPE_CHECKING, Final
 
@@ -13,7 +14,7 @@ from .miot import NO_SUCH, MiotReading, Scalar, item_error, read_properties, wri
 from .miot_names import MODELS, POWER, names_for
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from .endpoint import MiioEndpoint
     from .packet import JsonValue
@@ -51,7 +52,8 @@ class CameraDevice:
     """One camera at one address.
 
     `did`, when given, is checked against every hello: `MiioWrongDevice` when another device
-    answers at this address. All methods raise `MiioError`.
+    answers at this address. All methods raise `MiioError`; they ask `allowed` before each
+    datagram, and end with `MiioNotAllowed` when it says no.
     """
 
     def __init__(
@@ -80,9 +82,9 @@ class CameraDevice:
         self._speaks_legacy: bool | None = None if model not in MODELS else False
         self._power_seen = False
 
-    async def info(self) -> DeviceInfo:
+    async def info(self, *, allowed: Callable[[], bool]) -> DeviceInfo:
         """Who the device is, said with its token."""
-        result = await self._call("miIO.info", [])
+        result = await self._call("miIO.info", [], allowed=allowed)
         if not isinstance(result, dict):
             raise MiioBadReply("miIO.info is not an object")
         model = _text(result.get("model"))
@@ -90,7 +92,8 @@ class CameraDevice:
             raise MiioBadReply("miIO.info names no model")
         did = self.did
         if did is None:
-            did = (await self._endpoint.hello(self.host, self._timeout)).did
+            hello = await self._endpoint.hello(self.host, self._timeout, allowed=allowed)
+            did = hello.did
         return DeviceInfo(
             did=did,
             model=model,
@@ -99,39 +102,44 @@ class CameraDevice:
             mac=_mac(result.get("mac")),
         )
 
-    async def status(self) -> CameraStatus:
+    async def status(self, *, allowed: Callable[[], bool]) -> CameraStatus:
         """Power and every setting known by name; `MiioUnsupported` when there is no power."""
         if not self._is_legacy():
             try:
-                return self._miot_status(await read_properties(self._call, self._names))
+                call = partial(self._call, allowed=allowed)
+                return self._miot_status(await read_properties(call, self._names))
             except MiioUnsupported as err:
                 if not self._may_be_legacy(err):
                     raise
-        values = await self._legacy.status()
+        values = await self._legacy.status(allowed=allowed)
         power = values.get(LEGACY_POWER)
         if not isinstance(power, bool):
             raise MiioUnsupported(NO_SUCH, LEGACY_POWER)
         self._speaks_legacy = True
         return CameraStatus(power, values)
 
-    async def set_power(self, on: bool) -> None:
+    async def set_power(self, on: bool, *, allowed: Callable[[], bool]) -> None:
         """Wake the lens or put it to sleep."""
         if not self._is_legacy() and not self._power_seen and self.model not in MODELS:
             # Nobody described this model: read before writing to a number.
-            await self.status()
+            await self.status(allowed=allowed)
         if self._is_legacy():
-            await self._legacy.set_power(on)
+            await self._legacy.set_power(on, allowed=allowed)
         else:
-            await self.set_properties({POWER: on})
+            await self.set_properties({POWER: on}, allowed=allowed)
 
-    async def get_properties(self, names: Iterable[str]) -> Mapping[str, Scalar]:
+    async def get_properties(
+        self, names: Iterable[str], *, allowed: Callable[[], bool]
+    ) -> Mapping[str, Scalar]:
         """Values of MIoT properties by name; names this device does not have are left out."""
         known = {name: self._names[name] for name in names if name in self._names}
-        return (await read_properties(self._call, known)).values
+        return (await read_properties(partial(self._call, allowed=allowed), known)).values
 
-    async def set_properties(self, values: Mapping[str, Scalar]) -> None:
+    async def set_properties(
+        self, values: Mapping[str, Scalar], *, allowed: Callable[[], bool]
+    ) -> None:
         """Set MIoT properties by name; `MiioUnsupported` for a name the model does not have."""
-        await write_properties(self._call, self._names, values)
+        await write_properties(partial(self._call, allowed=allowed), self._names, values)
 
     def _is_legacy(self) -> bool:
         if self._speaks_legacy is None:
@@ -151,12 +159,15 @@ class CameraDevice:
         self._power_seen = True
         return CameraStatus(bool(power), reading.values)
 
-    async def _call(self, method: str, params: JsonValue) -> JsonValue:
+    async def _call(
+        self, method: str, params: JsonValue, *, allowed: Callable[[], bool]
+    ) -> JsonValue:
         return await self._endpoint.request(
             self.host,
             self._token,
             method,
             params,
+            allowed=allowed,
             timeout=self._timeout,
             attempts=self._attempts,
             did=self.did,

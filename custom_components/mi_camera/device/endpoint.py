@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-import ipaddress
 import logging
 import random
 import socket
@@ -14,6 +13,7 @@ from .errors import (
     MiioBadReply,
     MiioClosed,
     MiioDeviceError,
+    MiioNotAllowed,
     MiioTimeout,
     MiioUnsupported,
     MiioWrongDevice,
@@ -30,9 +30,10 @@ from .packet import (
     PacketError,
     read_hello,
 )
+from .resolve import resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from .library import MiioLibrary
 
@@ -44,7 +45,6 @@ HELLO_MAX_AGE: Final = 60.0
 """Seconds of silence after which a hello precedes a request: the device may have rebooted."""
 HELLO_REPEATS: Final = 3
 """Hellos sent within one hello's time-out, since datagrams get lost."""
-RESOLVE_TIMEOUT: Final = 3.0
 METHOD_UNKNOWN: Final = -32601
 BUSY_PAUSE: Final = 0.2
 BUSY_CODES: Final = frozenset({-30001, -9999})
@@ -93,6 +93,9 @@ class MiioEndpoint:
 
     A reply counts only when it comes from the device's address and port, opens with its token
     and carries the request's id; everything else is counted and forgotten.
+
+    Calls to one device wait for each other, and repeat what is lost; so `allowed` is asked
+    before each datagram, and ends the call with `MiioNotAllowed` when it says no.
     """
 
     def __init__(self, *, port: int = MIIO_PORT) -> None:
@@ -135,15 +138,15 @@ class MiioEndpoint:
         if self._lost is not None:
             await self._lost
 
-    async def hello(self, host: str, timeout: float = 3.0) -> Hello:
+    async def hello(self, host: str, timeout: float = 3.0, *, allowed: Callable[[], bool]) -> Hello:
         """Ask who is at `host` (address or name); raises `MiioTimeout` after `timeout` seconds.
 
-        Needs no token, proves nothing: the answer is not signed.
+        Needs no token, proves nothing: the answer is not signed. Raises `MiioError`.
         """
-        peer = await self._peer(host)
+        peer = await self._peer(host, allowed)
         try:
             async with peer.lock:
-                return await self._greet(peer, host, timeout)
+                return await self._greet(peer, host, timeout, allowed)
         finally:
             peer.users -= 1
 
@@ -154,6 +157,7 @@ class MiioEndpoint:
         method: str,
         params: JsonValue,
         *,
+        allowed: Callable[[], bool],
         timeout: float = 3.0,
         attempts: int = 2,
         did: int | None = None,
@@ -167,11 +171,13 @@ class MiioEndpoint:
         """
         if len(token) != TOKEN_SIZE:
             raise ValueError("a miio token has 16 bytes")
-        peer = await self._peer(host)
+        peer = await self._peer(host, allowed)
         call: dict[str, JsonValue] = {"method": method, "params": params, **(extra or {})}
         try:
             async with peer.lock:
-                return await self._exchange(peer, host, token, call, timeout, attempts, did)
+                return await self._exchange(
+                    peer, host, token, call, timeout, attempts, did, allowed
+                )
         finally:
             peer.users -= 1
 
@@ -184,6 +190,7 @@ class MiioEndpoint:
         timeout: float,
         attempts: int,
         did: int | None,
+        allowed: Callable[[], bool],
     ) -> JsonValue:
         error: MiioTimeout | MiioDeviceError = MiioTimeout(host, answered_hello=False)
         for attempt in range(attempts):
@@ -191,8 +198,8 @@ class MiioEndpoint:
                 await self._pause(BUSY_PAUSE)
             elif attempt:
                 peer.hello = None
-            hello = await self._who_is_there(peer, host, timeout, did)
-            reply = await self._ask(peer, hello, token, call, timeout)
+            hello = await self._who_is_there(peer, host, timeout, did, allowed)
+            reply = await self._ask(peer, hello, token, call, timeout, allowed)
             if reply is None:
                 error = MiioTimeout(host, answered_hello=True)
                 continue
@@ -203,23 +210,32 @@ class MiioEndpoint:
                 break
         raise error
 
-    async def _who_is_there(self, peer: _Peer, host: str, timeout: float, did: int | None) -> Hello:
+    async def _who_is_there(
+        self,
+        peer: _Peer,
+        host: str,
+        timeout: float,
+        did: int | None,
+        allowed: Callable[[], bool],
+    ) -> Hello:
         now = asyncio.get_running_loop().time()
         hello = peer.hello if now - peer.heard < HELLO_MAX_AGE else None
         expected = None if did is None else did & 0xFFFFFFFF
         if hello is None or expected not in {None, hello.did}:
-            hello = await self._greet(peer, host, timeout)
+            hello = await self._greet(peer, host, timeout, allowed)
         if did is not None and expected != hello.did:
             raise MiioWrongDevice(host, did, hello.did)
         return hello
 
-    async def _greet(self, peer: _Peer, host: str, timeout: float) -> Hello:
+    async def _greet(
+        self, peer: _Peer, host: str, timeout: float, allowed: Callable[[], bool]
+    ) -> Hello:
         peer.hello = None
         greeting: asyncio.Future[Hello] = asyncio.get_running_loop().create_future()
         peer.greeting = greeting
         try:
             for _ in range(HELLO_REPEATS):
-                self._send(HELLO, peer)
+                self._send(HELLO, peer, allowed)
                 hello = await self._wait(greeting, timeout / HELLO_REPEATS)
                 if hello is not None:
                     peer.hello = hello
@@ -235,6 +251,7 @@ class MiioEndpoint:
         token: bytes,
         call: Mapping[str, JsonValue],
         timeout: float,
+        allowed: Callable[[], bool],
     ) -> dict[str, JsonValue] | None:
         """One datagram and its reply, None when none came."""
         loop = asyncio.get_running_loop()
@@ -244,7 +261,7 @@ class MiioEndpoint:
         packet = self._opened().seal(token, hello.did, stamp, {"id": ident, **call})
         peer.pending = pending = _Pending(ident, token, loop.create_future())
         try:
-            self._send(packet, peer)
+            self._send(packet, peer, allowed)
             return await self._wait(pending.reply, timeout)
         finally:
             peer.pending = None
@@ -263,10 +280,12 @@ class MiioEndpoint:
     async def _pause(self, seconds: float) -> None:
         await self._wait(asyncio.get_running_loop().create_future(), seconds)
 
-    async def _peer(self, host: str) -> _Peer:
+    async def _peer(self, host: str, allowed: Callable[[], bool]) -> _Peer:
         if self._transport is None:
             raise MiioClosed
-        address = await _resolve(host)
+        if not allowed():  # not even its name is looked up
+            raise MiioNotAllowed
+        address = await resolve(host)
         peer = self._peers.pop(address, None)
         if peer is None:
             idle = [known for known, other in self._peers.items() if not other.users]
@@ -282,9 +301,11 @@ class MiioEndpoint:
             raise MiioClosed
         return self._codec
 
-    def _send(self, packet: bytes, peer: _Peer) -> None:
+    def _send(self, packet: bytes, peer: _Peer, allowed: Callable[[], bool]) -> None:
         if self._transport is None:
             raise MiioClosed
+        if not allowed():
+            raise MiioNotAllowed
         self.counters.sent += 1
         self._transport.sendto(packet, (peer.address, self._port))
 
@@ -342,6 +363,11 @@ class MiioEndpoint:
             self._lost.set_result(None)
 
 
+def ungated() -> bool:
+    """Stand for `allowed` where no gate applies, as while a user adds a camera."""
+    return True
+
+
 class _Datagrams(asyncio.DatagramProtocol):
     def __init__(self, endpoint: MiioEndpoint) -> None:
         self._endpoint = endpoint
@@ -355,22 +381,6 @@ class _Datagrams(asyncio.DatagramProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._endpoint.lost()
-
-
-async def _resolve(host: str) -> str:
-    """IPv4 address of a host; a name that leads nowhere counts as a device that is away."""
-    try:
-        return str(ipaddress.IPv4Address(host))
-    except ValueError:
-        pass
-    try:
-        async with asyncio.timeout(RESOLVE_TIMEOUT):
-            found = await asyncio.get_running_loop().getaddrinfo(
-                host, None, family=socket.AF_INET, type=socket.SOCK_DGRAM
-            )
-    except OSError, UnicodeError:  # TimeoutError is an OSError
-        raise MiioTimeout(host, answered_hello=False) from None
-    return str(found[0][4][0])
 
 
 def _device_error(error: JsonValue) -> MiioDeviceError:

@@ -62,6 +62,14 @@ class MiioWrongDevice(MiioError):
         self.found = found
 
 
+class MiioNotAllowed(MiioError):
+    """The call was ended before its next datagram: whoever made it has lost leave to ask."""
+
+    def __init__(self) -> None:
+        """Take no more: there is nothing to tell."""
+        super().__init__("the device may not be asked any more")
+
+
 class MiioClosed(MiioError):
     """The endpoint was closed before an answer came, or was never opened."""
 

@@ -37,8 +37,9 @@ class ProtocolBridge:
         did: int | None,
         timeout: float,
         attempts: int,
+        allowed: Callable[[], bool],
     ) -> None:
-        """Send to `host` with `token`; make it on the event loop."""
+        """Send to `host` with `token` while `allowed`; make it on the event loop."""
         self.raw_id = 0
         self._device_id = b""  # python-miio's Device looks at it
         self._endpoint = endpoint
@@ -47,6 +48,7 @@ class ProtocolBridge:
         self._did = did
         self._timeout = timeout
         self._attempts = attempts
+        self._allowed = allowed
         self._loop = asyncio.get_running_loop()
         self._cancelled = threading.Event()
         self._running: Future[Any] | None = None
@@ -66,6 +68,7 @@ class ProtocolBridge:
                 self._token,
                 command,
                 [] if parameters is None else parameters,
+                allowed=self._allowed,
                 timeout=self._timeout,
                 attempts=min(self._attempts, retry_count + 1),
                 did=self._did,
@@ -76,7 +79,7 @@ class ProtocolBridge:
     def send_handshake(self, *, retry_count: int = 3) -> object:
         """Say hello, as MiIOProtocol.send_handshake."""
         del retry_count  # one hello is already sent several times
-        hello = self._wait(self._endpoint.hello(self._host, self._timeout))
+        hello = self._wait(self._endpoint.hello(self._host, self._timeout, allowed=self._allowed))
         self._device_id = hello.did.to_bytes(4)
         return hello
 
@@ -119,29 +122,31 @@ class LegacyCamera:
         """Talk to the camera at `host`; see `MiioEndpoint.request` for the bounds."""
         self._endpoint = endpoint
         self._model = model
-        self._bridge: Callable[[], ProtocolBridge] = lambda: ProtocolBridge(
-            endpoint, host, token, did=did, timeout=timeout, attempts=attempts
+        self._bridge: Callable[[Callable[[], bool]], ProtocolBridge] = lambda allowed: (
+            ProtocolBridge(
+                endpoint, host, token, did=did, timeout=timeout, attempts=attempts, allowed=allowed
+            )
         )
 
-    async def status(self) -> dict[str, Scalar]:
+    async def status(self, *, allowed: Callable[[], bool]) -> dict[str, Scalar]:
         """Properties by python-miio's names: on/off as bool, numeric text as int.
 
         A property the device leaves empty is left out.
         """
-        data = await self._run(lambda camera: camera.status().data)
+        data = await self._run(lambda camera: camera.status().data, allowed)
         return {
             str(name): value for name, raw in data.items() if (value := _value(raw)) is not None
         }
 
-    async def set_power(self, on: bool) -> None:
+    async def set_power(self, on: bool, *, allowed: Callable[[], bool]) -> None:
         """Wake the lens or put it to sleep."""
-        await self._run(lambda camera: camera.on() if on else camera.off())
+        await self._run(lambda camera: camera.on() if on else camera.off(), allowed)
 
-    async def _run(self, method: Callable[[Any], Any]) -> Any:
+    async def _run(self, method: Callable[[Any], Any], allowed: Callable[[], bool]) -> Any:
         library = self._endpoint.library
         # What the class makes of a result that has not the form it expects.
         malformed: tuple[type[Exception], ...] = (*library.errors, *_WRONG_SHAPE)
-        bridge = self._bridge()
+        bridge = self._bridge(allowed)
         # Not by its constructor: that one builds a MiIOProtocol of its own, and keeps the
         # token where repr shows it.
         camera: Any = object.__new__(library.camera)

@@ -7,10 +7,11 @@ import logging
 import socket
 from typing import TYPE_CHECKING, Final
 
+from .errors import MiioNotAllowed
 from .packet import HELLO, MIIO_PORT, PacketError, read_hello
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -21,15 +22,22 @@ MAX_FOUND: Final = 8
 
 
 async def find_device(
-    did: int, broadcasts: Sequence[str], *, timeout: float = 2.0, port: int = MIIO_PORT
+    did: int,
+    broadcasts: Sequence[str],
+    *,
+    allowed: Callable[[], bool],
+    timeout: float = 2.0,
+    port: int = MIIO_PORT,
 ) -> tuple[str, ...]:
     """Ask all devices at `broadcasts` (IPv4 broadcast addresses) for the one with `did`.
 
     Gives the addresses that answered, the quickest first, none after `timeout` seconds. It
-    proves nothing: a hello is not signed and carries but the low 32 bits of a did.
+    proves nothing: a hello is not signed and carries but the low 32 bits of a did. `allowed`
+    is asked before each datagram.
 
     Raises:
         OSError: no socket can be had.
+        MiioNotAllowed: the search lost leave to ask.
     """
     search = _Search(did, port)
     loop = asyncio.get_running_loop()
@@ -39,6 +47,8 @@ async def find_device(
     try:
         for _ in range(REPEATS):
             for address in broadcasts:
+                if not allowed():
+                    raise MiioNotAllowed
                 transport.sendto(HELLO, (address, port))
             # All of that while's answers: the first need not be the right one.
             await asyncio.sleep(timeout / REPEATS)

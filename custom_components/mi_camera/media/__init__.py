@@ -3,8 +3,11 @@
 from .access_unit import AccessUnit, Origin, SoundUnit, Source, Tracks
 from .feed import Feed
 from .feed_limits import FeedLimits, FeedState
+from .hls_session import HlsSegment, HlsSession
 from .link import CameraLink
+from .picture_format import PictureFormat, picture_format
 from .relay import Relay, RelayStats
+from .rendition import Rendition
 from .stills import Still, StillMaker
 from .upstream import Connect, KeySource, MissUpstream, Quality, Trouble, Upstream, UpstreamError
 
@@ -15,12 +18,16 @@ __all__ = [
     "Feed",
     "FeedLimits",
     "FeedState",
+    "HlsSegment",
+    "HlsSession",
     "KeySource",
     "MissUpstream",
     "Origin",
+    "PictureFormat",
     "Quality",
     "Relay",
     "RelayStats",
+    "Rendition",
     "SoundUnit",
     "Source",
     "Still",
@@ -29,4 +36,5 @@ __all__ = [
     "Trouble",
     "Upstream",
     "UpstreamError",
+    "picture_format",
 ]

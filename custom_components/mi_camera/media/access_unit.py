@@ -46,8 +46,8 @@ class Tracks(Enum):
 class AccessUnit:
     """One coded picture with its provenance.
 
-    `captured` is on this machine's monotonic clock, in seconds: the camera's own time
-    stamp, shifted by the smallest delay seen in this session. `data` is Annex B. `tracks`
+    `captured` is by this machine's `clock`, in seconds: the camera's own time stamp,
+    shifted by the smallest delay seen in this session. `data` is Annex B. `tracks`
     says what else its session was asked for, the same for all units of a session.
     """
 

@@ -11,7 +11,7 @@ SET_BACK = 1.0
 
 
 class CameraClock:
-    """Turns a camera's time stamps into times of this machine's monotonic clock.
+    """Turns a camera's time stamps into times of this machine's `clock`.
 
     The two clocks have nothing in common, so the frame that was quickest to arrive gives
     the shift. It may only grow as slowly as clocks drift: a growing delay on the network
@@ -30,9 +30,10 @@ class CameraClock:
         return self._shift or 0.0
 
     def captured(self, stamp: float, arrival: float) -> float:
-        """Return when a frame was captured (s, monotonic), never after `arrival`.
+        """Return when a frame was captured (s, by `clock`), never after `arrival`.
 
-        `stamp` is the camera's time in seconds, `arrival` monotonic time in seconds.
+        `stamp` is the camera's time in seconds, `arrival` that of `clock`. What was under
+        way while this machine slept is as old as it is, as this clock has run on.
         """
         shift = arrival - stamp
         if self._shift is not None and stamp >= self._stamp - SET_BACK:

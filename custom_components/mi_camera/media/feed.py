@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import time
 from typing import TYPE_CHECKING
 
+from . import clock
 from .access_unit import AccessUnit
 from .feed_limits import FeedLimits, FeedState
 from .programme import Programme
@@ -86,14 +86,24 @@ class Feed:
         """How many are reading now."""
         return len(self._viewers) + len(self._waiters)
 
-    def view(self, permit: Permit) -> Viewer:
-        """Join; the viewer begins with the group of pictures already here, if fresh."""
-        viewer = Viewer(self._leave, max_bytes=self.limits.group_bytes)
+    def view(
+        self, permit: Permit, *, on_sound: Callable[[SoundUnit], None] | None = None
+    ) -> Viewer:
+        """Join; the viewer begins with the group of pictures already here, if fresh.
+
+        `on_sound` is called with each piece of sound as the camera coded it, while it views.
+        """
+        viewer = Viewer(
+            self._leave,
+            max_bytes=self.limits.group_bytes,
+            max_age=lambda: self.limits.max_lag,
+            on_sound=on_sound,
+        )
         if self._closed or not permit.valid:
             viewer.end()
             return viewer
         self._start(permit)
-        if self._programme is not None and self._fresh():
+        if self._programme is not None and self._fresh(self.limits.max_lag):
             self._programme.begin_sound()
             for chunk in self._programme:
                 viewer.push(*chunk)
@@ -114,7 +124,7 @@ class Feed:
         self._start(permit)
         self._left()
         unit = None if self._programme is None else self._programme.keyframe
-        if unit is not None and self._fresh() and time.monotonic() - unit.captured <= max_age:
+        if unit is not None and self._fresh(max_age):
             return unit
         if self._failing:
             raise TimeoutError
@@ -168,18 +178,18 @@ class Feed:
         failures = 0
         try:
             while permit.valid and self._wanted():
-                began = time.monotonic()
+                began = clock.now()
                 if await self._session_with_camera(permit):
                     failures = 0
                     continue
                 if self._was_live or not failures:
                     failures = 0
-                    self._failing_since = time.monotonic()
+                    self._failing_since = clock.now()
                 failures += 1
                 if not self._wanted():
                     break
                 self._set_state(FeedState.WAITING)
-                await self._pause(failures, time.monotonic() - began)
+                await self._pause(failures, clock.now() - began)
         finally:
             sweeper.cancel()
             if asyncio.current_task() is self._runner:
@@ -212,7 +222,7 @@ class Feed:
             self._set_trouble(Trouble.UNREACHABLE)
             return False
         self._upstream = upstream
-        self._last_unit = max(self._last_unit, time.monotonic())
+        self._last_unit = max(self._last_unit, clock.now())
         try:
             trouble = await self._watch(closed)
         except asyncio.CancelledError:
@@ -230,7 +240,7 @@ class Feed:
         while self._wanted():
             if closed.is_set():
                 return Trouble.BROKEN
-            left = self._last_unit + self.limits.stall - time.monotonic()
+            left = self._last_unit + self.limits.stall - clock.now()
             if left < 0:
                 return Trouble.UNREACHABLE
             self._wake.clear()
@@ -242,41 +252,47 @@ class Feed:
         """Wait before the next attempt, as long as anybody waits for it."""
         delay = self.limits.pause(
             failures,
-            lost_for=time.monotonic() - self._failing_since,
+            lost_for=clock.now() - self._failing_since,
             local=self.trouble in _LOCAL,
             waited=tried_for if self.trouble is Trouble.UNREACHABLE else 0.0,
         )
-        until = time.monotonic() + delay * random.uniform(0.75, 1.25)
-        while (left := until - time.monotonic()) > 0 and self._wanted():
+        until = clock.now() + delay * random.uniform(0.75, 1.25)
+        while (left := until - clock.now()) > 0 and self._wanted():
             self._wake.clear()
             await _wait(self._wake, left)
 
     def _wanted(self) -> bool:
-        return bool(self.viewers) or time.monotonic() - self._left_at < self.limits.linger
+        return bool(self.viewers) or clock.now() - self._left_at < self.limits.linger
 
     async def _sweep(self) -> None:
         """End viewers that have waited too long for a picture."""
         pause = 0.25
         while True:
             await asyncio.sleep(pause)
-            now = time.monotonic()
-            stalled = False
-            # Who joins meanwhile waits longer than this.
-            pause = min(self.limits.stall, self.limits.first_picture)
-            for viewer in tuple(self._viewers):
-                limit = self.limits.stall if viewer.fed else self.limits.first_picture
-                if viewer.ended:
-                    continue
-                if now - viewer.last_push > limit:
-                    viewer.end()
-                    stalled = True
-                else:
-                    pause = min(pause, viewer.last_push + limit - now + _LATE)
-            if stalled:
+            now = clock.now()
+            if self._end_stalled(now):
                 self._forget_group()
                 self._set_trouble(self.trouble or Trouble.UNREACHABLE)
                 if self._on_stall is not None:
                     self._on_stall()
+            # Who joins meanwhile waits longer than this.
+            pause = min(self.limits.stall, self.limits.first_picture)
+            for viewer in self._viewers:
+                if not viewer.ended:
+                    pause = min(pause, self._deadline(viewer) - now + _LATE)
+
+    def _deadline(self, viewer: Viewer) -> float:
+        """Return when a viewer will have waited too long."""
+        return viewer.last_push + (self.limits.stall if viewer.fed else self.limits.first_picture)
+
+    def _end_stalled(self, now: float) -> bool:
+        """End who has waited too long; return whether there was anybody."""
+        stalled = False
+        for viewer in tuple(self._viewers):
+            if not viewer.ended and now > self._deadline(viewer):
+                viewer.end()
+                stalled = True
+        return stalled
 
     # -- pictures -------------------------------------------------------------------
 
@@ -293,21 +309,33 @@ class Feed:
         if unit.session != self._session:
             self._violation()
             return
-        now = time.monotonic()
+        now = clock.now()
         if isinstance(unit, AccessUnit):
             self._receive_picture(unit, now)
         elif self._programme is not None and now - unit.captured <= self.limits.max_lag:
             self._programme.sound(unit)
+            for viewer in tuple(self._viewers):
+                if viewer.on_sound is not None and not viewer.ended:
+                    viewer.on_sound(unit)
 
     def _receive_picture(self, unit: AccessUnit, now: float) -> None:
         if now - unit.captured > self.limits.max_lag:
             self._forget_group()
             return
+        if now - self._last_unit > self.limits.stall:
+            self._forget_group()
+            self._end_sound()
+            # The machine may have slept, and no timer noticed that this was a stall.
+            if self._end_stalled(now) and self._on_stall is not None:
+                self._on_stall()
+            if self._permit is None:
+                return
         self._last_unit = now
         if self._programme is None:
             self._programme = Programme(
                 unit.captured,
                 group_bytes=self.limits.group_bytes,
+                group_seconds=lambda: self.limits.max_lag,
                 on_chunk=self._give,
                 on_renewal=self._end_viewers,
             )
@@ -338,13 +366,15 @@ class Feed:
         if self._on_violation is not None:
             self._on_violation(self.source)
 
-    def _fresh(self) -> bool:
-        """Whether the newest picture here may be shown as live."""
+    def _fresh(self, max_age: float) -> bool:
+        """Whether pictures come, and the group here begins with one of this age at most."""
+        if self._programme is None or self._session is None:
+            return False
+        keyframe, now = self._programme.keyframe, clock.now()
         return (
-            self._programme is not None
-            and self._programme.keyframe is not None
-            and self._session is not None
-            and time.monotonic() - self._last_unit <= self.limits.stall
+            keyframe is not None
+            and now - self._last_unit <= self.limits.stall
+            and now - keyframe.captured <= max_age
         )
 
     def _forget(self) -> None:
@@ -354,25 +384,28 @@ class Feed:
     def _forget_session(self) -> None:
         """Forget the pictures of a session, not the time line its viewers are on."""
         self._forget_group()
-        if self._programme is not None:
-            self._programme.end_sound()
+        self._end_sound()
         self._session = None
 
     def _forget_group(self) -> None:
         if self._programme is not None:
             self._programme.forget_group()
 
+    def _end_sound(self) -> None:
+        if self._programme is not None:
+            self._programme.end_sound()
+
     # -- viewers --------------------------------------------------------------------
 
     def _leave(self, viewer: Viewer) -> None:
         self._viewers.discard(viewer)
-        if not self._viewers and self._programme is not None:
-            self._programme.end_sound()
+        if not self._viewers:
+            self._end_sound()
         self._left()
 
     def _left(self) -> None:
         if not self.viewers:
-            self._left_at = time.monotonic()
+            self._left_at = clock.now()
         self._wake.set()
 
     def _end_viewers(self) -> None:

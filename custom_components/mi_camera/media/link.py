@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
 from typing import TYPE_CHECKING
 
 from ..miss import MissBusy, MissError, MissRefused, MissUnsupported, MissWrongKey
 from ..miss.dialers import dial_for
+from . import clock
 from .audition import Audition
 from .lens_guard import LensGuard
 from .link_session import LensStream, LinkSession
@@ -295,7 +295,7 @@ class CameraLink:
         lens, ladder = stream.source.lens, stream.audition.ladder
         if stream.wants_sound and session.codec is None:
             self._spawn(session.ask_codec())
-        while (rung := ladder.next(time.monotonic())) is not None:
+        while (rung := ladder.next(clock.now())) is not None:
             try:
                 await session.ask(stream, rung)
             except MissWrongKey:

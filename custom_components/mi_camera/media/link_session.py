@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-import time
 from typing import TYPE_CHECKING
 
 from ..miss import Codec, MissClient, MissError, VideoFrame
+from . import clock
 from .access_unit import AccessUnit, SoundUnit, Tracks
 from .camera_clock import CameraClock
 
@@ -121,7 +121,7 @@ class LinkSession:
             stream.guard.restart()
         stream.audition.ask()
         await self.client.start_video(quality=rung.quality, lens=lens, audio=self.wants_sound)
-        stream.audition.asked(time.monotonic())
+        stream.audition.asked(clock.now())
         await stream.judged(rung)
 
     async def stop_lens(self, lens: int) -> None:
@@ -229,7 +229,7 @@ class LensStream:
     def picture(self, frame: VideoFrame) -> None:
         """Take a picture labelled with this lens."""
         self.seen += 1
-        now = time.monotonic()
+        now = clock.now()
         captured = self._clock.captured(frame.timestamp_ms / 1000, now)
         if self.guard is None:
             self._pass(frame, captured)
@@ -264,7 +264,7 @@ class LensStream:
         if not self.live or not self.of.permit.valid:
             return
         if not self.started.is_set():
-            if not self.audition.takes(frame, time.monotonic()):
+            if not self.audition.takes(frame, clock.now()):
                 return
             if self.wants_sound:
                 opus = self.of.codec is Codec.OPUS
@@ -288,7 +288,7 @@ class LensStream:
         """Take a piece of sound that goes with this lens."""
         if not (self.live and self.wants_sound and self.started.is_set()):
             return
-        stamp, now = frame.timestamp_ms / 1000, time.monotonic()
+        stamp, now = frame.timestamp_ms / 1000, clock.now()
         captured = self._sound_clock.captured(stamp, now)
         if abs(self._sound_clock.shift - self._clock.shift) < _ONE_CLOCK:
             # Stamps of the same clock: so the shifts are the same, whatever coding took.

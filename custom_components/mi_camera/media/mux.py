@@ -28,7 +28,7 @@ from .access_unit import Tracks
 if TYPE_CHECKING:
     from .access_unit import AccessUnit
 
-__all__ = ["CODEC_NAMES", "SoundPacket", "TsMuxer"]
+__all__ = ["CODEC_NAMES", "Parts", "SoundPacket", "TsMuxer"]
 
 CODEC_NAMES = {Codec.H264: "h264", Codec.H265: "hevc"}
 
@@ -74,6 +74,10 @@ class SoundPacket:
     codec: Codec
     at: float
     data: bytes = field(repr=False)
+
+
+type Parts = tuple[AccessUnit | SoundPacket, ...]
+"""What a chunk is made of: one picture, or pieces of sound."""
 
 
 class _Track:
@@ -162,7 +166,7 @@ class TsMuxer:
     """
 
     def __init__(self, codec: Codec, zero: float, tracks: Tracks = Tracks.PICTURES) -> None:
-        """Make a programme whose clock shows one second at `zero` (monotonic, s)."""
+        """Make a programme whose clock shows one second at `zero` (`clock`, s)."""
         self.codec = codec
         self.tracks = tracks
         self._zero = zero - 1.0

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from .access_unit import AccessUnit, SoundUnit
-    from .mux import SoundPacket
+    from .mux import Parts, SoundPacket
 
 __all__ = ["Chunk", "Programme"]
 
@@ -31,6 +31,10 @@ class Chunk(NamedTuple):
     """Whether there is no picture in them."""
     origin: Origin
     """Of the unit they were made of; silence has that of the newest unit."""
+    parts: Parts
+    """What was packed: a picture, or pieces of sound."""
+    captured: float
+    """When the picture was (`clock`, s); sound has that of the newest one before it."""
 
 
 class Programme:
@@ -41,14 +45,16 @@ class Programme:
         zero: float,
         *,
         group_bytes: int,
+        group_seconds: Callable[[], float],
         on_chunk: Callable[[Chunk], None],
         on_renewal: Callable[[], None],
     ) -> None:
         """Have nothing yet.
 
         Args:
-            zero: when the clock of the programme shows one second (monotonic, s).
-            group_bytes: room for the current group.
+            zero: when the clock of the programme shows one second (`clock`, s).
+            group_bytes: room for the current group, packed; unpacked it is there as well.
+            group_seconds: gives how long the group may be to be kept.
             on_chunk: takes each chunk.
             on_renewal: called when what follows is another programme.
 
@@ -57,12 +63,14 @@ class Programme:
         self.keyframe: AccessUnit | None = None
         self._zero = zero
         self._room = group_bytes
+        self._group_seconds = group_seconds
         self._on_chunk = on_chunk
         self._on_renewal = on_renewal
         self._muxer: TsMuxer | None = None
         self._parameters = b""
         self._group: list[Chunk] = []
         self._group_bytes = 0
+        self._group_began = 0.0
         self._behind_sound = 1
         self._newest = 0.0
         self._sound: SoundTrack | None = None
@@ -84,7 +92,7 @@ class Programme:
         if self._muxer is None or self.keyframe is None:
             return False
         self._newest = unit.captured
-        self._give(self._muxer.mux(unit), keyframe=unit.keyframe)
+        self._give(self._muxer.mux(unit), (unit,), keyframe=unit.keyframe)
         if read:
             self.begin_sound()
             if self._sound is not None:
@@ -139,10 +147,11 @@ class Programme:
             self._muxer = TsMuxer(unit.codec, self._zero, unit.tracks)
             self._parameters = parameters
         self.keyframe = unit
+        self._group_began = unit.captured
 
     def _give_sound(self, packets: list[SoundPacket]) -> None:
         if packets and self._muxer is not None:
-            self._give(b"".join(map(self._muxer.mux_sound, packets)), sound=True)
+            self._give(b"".join(map(self._muxer.mux_sound, packets)), tuple(packets), sound=True)
             self._behind_sound = max(1, len(self._group))
 
     def _came_from(self, unit: AccessUnit | SoundUnit) -> None:
@@ -150,11 +159,14 @@ class Programme:
         if origin is None or origin.source is not unit.source or origin.epoch != unit.epoch:
             self._origin = Origin(unit.source, unit.epoch)
 
-    def _give(self, data: bytes, *, keyframe: bool = False, sound: bool = False) -> None:
+    def _give(
+        self, data: bytes, parts: Parts, *, keyframe: bool = False, sound: bool = False
+    ) -> None:
         assert self._origin is not None
-        chunk = Chunk(data, keyframe, sound, self._origin)
+        chunk = Chunk(data, keyframe, sound, self._origin, parts, self._newest)
         self._group_bytes += len(data)
-        if self._group_bytes <= self._room:
+        length = self._newest - self._group_began
+        if self._group_bytes <= self._room and length <= self._group_seconds():
             self._group.append(chunk)
         else:
             # Half a group is worth nothing: newcomers wait for the next one.

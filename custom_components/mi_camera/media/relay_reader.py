@@ -34,6 +34,9 @@ _OK: Final = (
     b"Connection: close\r\n\r\n"
 )
 _ERROR: Final = b"HTTP/1.1 %b\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+_SEND_BUFFER: Final = 96 * 1024
+"""How much the kernel may keep for a reader, in bytes; Linux takes twice as much, overhead
+included. At 1.5 Mbit/s that is a second of pictures, whose age nobody can judge any more."""
 # On closing, forget what the kernel still has to send and tell the other side of the break.
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
 
@@ -64,6 +67,10 @@ class RelayReader(asyncio.Protocol):
         """Wait for the request, but not for ever."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        # What the socket does not take waits in the viewer's queue, where it can get too old.
+        transport.set_write_buffer_limits(high=0)
+        sock: socket.socket = transport.get_extra_info("socket")
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
         if not self._relay.enter(self):
             transport.abort()
             return

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 import io
-import time
 from typing import TYPE_CHECKING
 
 import av
 from av.error import FFmpegError
 
+from . import clock
 from .mux import CODEC_NAMES
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ __all__ = ["Still", "StillMaker", "decode_keyframe"]
 
 @dataclass(frozen=True, slots=True)
 class Still:
-    """A JPEG picture; `captured` is monotonic time in seconds."""
+    """A JPEG picture; `captured` is in seconds, by `clock`."""
 
     jpeg: bytes
     captured: float
@@ -34,7 +34,7 @@ class Still:
     @property
     def age(self) -> float:
         """Seconds since the capture."""
-        return time.monotonic() - self.captured
+        return clock.now() - self.captured
 
 
 def decode_keyframe(unit: AccessUnit, width: int | None = None, height: int | None = None) -> bytes:

@@ -36,6 +36,8 @@ class Trouble(StrEnum):
     ASLEEP = "asleep"
     NO_KEYS = "no_keys"
     BROKEN = "broken"
+    ENCODER = "encoder"
+    """There is no ffmpeg that makes a rendition."""
 
 
 class UpstreamError(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, override
 
 from simulator.house import logs
@@ -20,6 +21,8 @@ STOPS = 5.0
 """Seconds after the kill until a display must be idle."""
 QUIET = 2.0
 """Seconds to watch a display that must show nothing."""
+_FILES = ("master.m3u8", "playlist.m3u8", "init.mp4", *(f"{number}.m4s" for number in range(30)))
+"""What a cast's address may have: it is asked for within half a minute of its beginning."""
 
 
 class Display(Path):
@@ -115,10 +118,52 @@ class Display(Path):
         return dark(await self._refused())
 
 
+class OwnDisplay(Display):
+    """The same by the action of this integration, and the address that the display was given."""
+
+    def __init__(self, scene: Scene, did: int, name: str) -> None:
+        """Show ``did`` on the display called ``name``."""
+        super().__init__(scene, did, name, "mi_camera.cast", {"duration": {"minutes": 5}})
+        self._addresses: list[str] = []
+
+    @override
+    async def _shown(self) -> Cell:
+        shown = await super()._shown()
+        content = (await self.scene.house.control.display(self._name))["content_id"]
+        if isinstance(content, str):
+            self._addresses.append(content.rpartition("/")[0])
+        return shown
+
+    async def _old(self) -> Cell:
+        """Ask for everything at the addresses of before."""
+        looks: list[Look] = []
+        for address in self._addresses:
+            for name in _FILES:
+                async with self.scene.client.http.get(f"{address}/{name}") as response:
+                    size = len(await response.read()) if response.status == HTTPStatus.OK else 0
+                    looks.append(Look(str(response.status), size=size))
+        return dark(*looks)
+
+    @override
+    async def killed(self, kill: Kill) -> Cell:
+        old = await self._old()
+        return together(("", await super().killed(kill)), ("address", old))
+
+    @override
+    async def released(self) -> Cell:
+        old = await self._old()
+        return together(("old address", old), ("", await super().released()))
+
+    @override
+    async def restarted(self) -> Cell:
+        old = await self._old()
+        return together(("", await super().restarted()), ("addresses", old))
+
+
 def paths(scene: Scene, first: int, second: int) -> list[Path]:
     """Return a row for each way, on displays of their own."""
     names = list(scene.house.entities.displays)
     return [
-        Display(scene, first, names[0], "mi_camera.cast", {"duration": {"minutes": 5}}),
+        OwnDisplay(scene, first, names[0]),
         Display(scene, second, names[1], "camera.play_stream", {"format": "hls"}),
     ]

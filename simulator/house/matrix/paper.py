@@ -18,7 +18,7 @@ SECONDS = 10.0
 """Seconds an address may take to answer."""
 _KEY = re.compile(r"auth=(?!\*)|/9j/|authSig=(?!\*)")
 """A key of the relay, a JPEG, a signed path."""
-_STREAM = re.compile(r"/api/hls/[0-9a-f]{16,}/")
+_STREAM = re.compile(r"/api/(?:hls|mi_camera/cast)/[0-9a-f]{16,}/")
 """The address of a stream, which Home Assistant itself writes when a display fails to play it."""
 
 

@@ -1,0 +1,211 @@
+"""What a user reads when a cast does not begin: the table in the documentation is what is said.
+
+Each row of docs/cast-failures.md comes from one of these situations, in the words of the error
+that Home Assistant shows. A row that is missing or says something else fails here, with what to
+write.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from homeassistant.components.media_player import MediaPlayerEntityFeature
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers.translation import async_load_integrations
+import pytest
+
+from custom_components.mi_camera import cast_load, casting
+from custom_components.mi_camera.const import DOMAIN
+from custom_components.mi_camera.kill_switch import DATA_KILL_SWITCH
+
+from .conftest import settle
+from .test_camera import poll
+from .test_cast_policy import limit
+from .test_cast_sessions import Clumsy, keep_live
+from .test_casting import DEN, HALL, KITCHEN, PORCH, Player, cast, players  # noqa: F401
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from homeassistant.core import HomeAssistant
+
+    from custom_components.mi_camera.hub import MiCameraConfigEntry
+
+    from .home import Home
+
+FEW, MANY = 1, casting.MAX_SESSIONS
+TABLE = Path(__file__).parents[1] / "docs" / "cast-failures.md"
+SITUATIONS: dict[str, Callable[[Stage], Awaitable[dict[str, Any] | None]]] = {}
+"""How to bring each about; they return what to ask for, where it is not the usual."""
+
+
+class Stage:
+    """What a situation is made of."""
+
+    def __init__(
+        self,
+        hass: HomeAssistant,
+        entry: MiCameraConfigEntry,
+        home: Home,
+        player: Player,
+        patch: pytest.MonkeyPatch,
+    ) -> None:
+        self.hass, self.entry, self.home, self.player, self.patch = hass, entry, home, player, patch
+
+
+def situation(
+    text: str,
+) -> Callable[[Callable[[Stage], Awaitable[dict[str, Any] | None]]], None]:
+    def add(make: Callable[[Stage], Awaitable[dict[str, Any] | None]]) -> None:
+        SITUATIONS[text] = make
+
+    return add
+
+
+@situation("no camera is named")
+async def _(stage: Stage) -> dict[str, Any]:
+    from homeassistant.helpers import area_registry as ar
+
+    return {"entity_id": [], "area_id": ar.async_get(stage.hass).async_create("Attic").id}
+
+
+@situation("another integration's entity is named")
+async def _(stage: Stage) -> dict[str, Any]:
+    return {"entity_id": "camera.other"}
+
+
+@situation("two cameras and one display are named")
+async def _(stage: Stage) -> dict[str, Any]:
+    return {"entity_id": [KITCHEN, PORCH]}
+
+
+@situation("more displays would show cameras than can")
+async def _(stage: Stage) -> dict[str, Any]:
+    stage.patch.setattr(casting, "MAX_SESSIONS", FEW)
+    return {"media_player": [HALL, DEN]}
+
+
+@situation("pictures are switched off")
+async def _(stage: Stage) -> None:
+    await stage.hass.services.async_call(DOMAIN, "disable_all", blocking=True)
+
+
+@situation("the camera is hidden")
+async def _(stage: Stage) -> None:
+    await stage.hass.data[DATA_KILL_SWITCH].async_hide(str(stage.home.cameras[0].spec.did))
+
+
+@situation("the camera is in quarantine")
+async def _(stage: Stage) -> None:
+    stage.hass.data[DATA_KILL_SWITCH].async_violation(str(stage.home.cameras[0].spec.did), "test")
+    await settle(stage.hass)
+
+
+@situation("the camera is asleep")
+async def _(stage: Stage) -> None:
+    await stage.hass.services.async_call(
+        "camera", "turn_off", {"entity_id": KITCHEN}, blocking=True
+    )
+
+
+@situation("the camera does not answer")
+async def _(stage: Stage) -> None:
+    await stage.home.cameras[0].stop()
+    await poll(stage.hass)
+
+
+@situation("the camera answers, but sends no picture")
+async def _(stage: Stage) -> None:
+    stage.home.cameras[0].miss.silent = True
+    stage.patch.setattr(cast_load, "PLAYING_TIMEOUT", 1.0)
+    Clumsy(stage.player, "waits", 99)
+
+
+@situation("there is no such media player")
+async def _(stage: Stage) -> dict[str, Any]:
+    return {"media_player": "media_player.nowhere"}
+
+
+@situation("the display is out of reach")
+async def _(stage: Stage) -> None:
+    stage.player.set_available(False)
+
+
+@situation("the media player has no way to be told what to play")
+async def _(stage: Stage) -> None:
+    stage.player._attr_supported_features = MediaPlayerEntityFeature.TURN_OFF
+    stage.player.async_write_ha_state()
+
+
+@situation("the camera's settings do not allow this display")
+async def _(stage: Stage) -> None:
+    await limit(stage.hass, stage.entry, DEN)
+
+
+@situation("Home Assistant has no address of its own")
+async def _(stage: Stage) -> None:
+    stage.hass.config.internal_url = stage.hass.config.external_url = None
+    stage.hass.config.api = None
+
+
+@situation("Home Assistant's address is a name that displays cannot resolve")
+async def _(stage: Stage) -> None:
+    stage.hass.config.internal_url = "http://homeassistant.local:8123"
+
+
+@situation("the display refuses, twice")
+async def _(stage: Stage) -> None:
+    Clumsy(stage.player, "refuses", 99)
+
+
+@situation("the display does not answer, twice")
+async def _(stage: Stage) -> None:
+    Clumsy(stage.player, "hangs", 99)
+
+
+@situation("the display takes the address, but does not load it, twice")
+async def _(stage: Stage) -> None:
+    await keep_live(stage.entry)
+    Clumsy(stage.player, "ignores", 99)
+
+
+@situation("the display loads the address, but does not begin, twice")
+async def _(stage: Stage) -> None:
+    await keep_live(stage.entry)
+    Clumsy(stage.player, "waits", 99)
+
+
+@situation("somebody plays something else on the display meanwhile")
+async def _(stage: Stage) -> None:
+    async def other(media_type: str, media_id: str, **kw: Any) -> None:
+        stage.player.show(media_id)
+        stage.player.show("http://radio.example/song")
+
+    stage.player.async_play_media = other  # type: ignore[assignment, method-assign]
+
+
+@pytest.mark.parametrize("what", SITUATIONS)
+async def test_the_table_says_what_is_said(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    home: Home,
+    players: list[Player],  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    what: str,
+) -> None:
+    monkeypatch.setattr(cast_load, "PLAYING_TIMEOUT", 0.3)
+    monkeypatch.setattr(cast_load, "RETRY_AFTER", 0.01)
+    await async_load_integrations(hass, {DOMAIN})
+    asked = await SITUATIONS[what](Stage(hass, entry, home, players[0], monkeypatch))
+    with pytest.raises(HomeAssistantError) as caught:
+        await cast(hass, **{"media_player": HALL, **(asked or {})})
+    message = str(caught.value).replace(f"No more than {FEW} ", f"No more than {MANY} ")
+    row = f"| {what} | {message} |"
+    assert row in TABLE.read_text("utf-8").splitlines()
+    assert not entry.runtime_data.casts.sessions
+
+
+def test_the_table_has_no_other_rows() -> None:
+    rows = [line for line in TABLE.read_text("utf-8").splitlines() if line.startswith("| ")]
+    assert [row.split(" | ")[0].removeprefix("| ") for row in rows[1:]] == list(SITUATIONS)

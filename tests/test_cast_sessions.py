@@ -1,0 +1,535 @@
+"""Casts of several cameras, what is seen and told of them, and what keeps one from beginning."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from homeassistant.components.media_player import MediaPlayerEntityFeature, MediaPlayerState
+from homeassistant.core import Context, Event, HomeAssistant
+from homeassistant.exceptions import HomeAssistantError
+from homeassistant.helpers import entity_registry as er, issue_registry as ir
+from homeassistant.util import dt as dt_util
+import pytest
+from pytest_homeassistant_custom_component.common import async_fire_time_changed
+
+from custom_components.mi_camera import cast_load
+from custom_components.mi_camera.cast_address import resolvable
+from custom_components.mi_camera.cast_news import CastEventType
+from custom_components.mi_camera.cast_session import EndReason
+from custom_components.mi_camera.const import DOMAIN
+from custom_components.mi_camera.gate_news import EVENT_MI_CAMERA
+
+from .conftest import settle
+from .test_camera import poll
+from .test_casting import DEN, HALL, KITCHEN, PORCH, Player, cast, players, until  # noqa: F401
+from .test_event import heard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from homeassistant.auth.models import User
+
+    from custom_components.mi_camera.hub import MiCameraConfigEntry
+
+    from .home import Home
+
+ADDRESS = "http://127.0.0.1:8123"
+
+
+def own(hass: HomeAssistant, entry: MiCameraConfigEntry, domain: str, key: str) -> Any:
+    """Return the state of an entity of the hub's own device."""
+    entity_id = er.async_get(hass).async_get_entity_id(domain, DOMAIN, f"{entry.entry_id}-{key}")
+    assert entity_id is not None
+    return hass.states.get(entity_id)
+
+
+def told(events: list[Event[dict[str, Any]]]) -> list[tuple[str, str, str | None]]:
+    """Return type, player and reason of each event of casts."""
+    return [
+        (one.data["type"], one.data["media_player"], one.data["reason"])
+        for one in events
+        if one.data["type"] in CastEventType
+    ]
+
+
+async def stop(hass: HomeAssistant, context: Context | None = None, **data: Any) -> Any:
+    answer = await hass.services.async_call(
+        DOMAIN, "stop_cast", data, blocking=True, return_response=True, context=context
+    )
+    assert answer is not None
+    return answer["sessions"]
+
+
+async def refused(hass: HomeAssistant, **data: Any) -> tuple[str | None, dict[str, str]]:
+    """Cast in vain; returns the error's key and what it mentions."""
+    with pytest.raises(HomeAssistantError) as caught:
+        await cast(hass, **data)
+    return caught.value.translation_key, dict(caught.value.translation_placeholders or {})
+
+
+# -- several cameras, and what is seen of casts ------------------------------------------------
+
+
+async def test_cameras_and_players_go_together_in_the_order_they_are_named(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    players: list[Player],  # noqa: F811
+) -> None:
+    sessions = await cast(hass, entity_id=[PORCH, KITCHEN], media_player=[HALL, DEN])
+    assert [(one["camera"], one["media_player"], one["state"]) for one in sessions] == [
+        (PORCH, HALL, "playing"),
+        (KITCHEN, DEN, "playing"),
+    ]
+    assert {one["reason"] for one in sessions} == {None}
+    casts = {one.player: one for one in entry.runtime_data.casts.sessions}
+    assert casts[HALL].lens.coordinator.config.name == "Porch"
+    assert casts[DEN].lens.coordinator.config.name == "Kitchen"
+    (ended,) = await stop(hass, entity_id=PORCH)
+    assert (ended["state"], ended["reason"]) == ("ended", "stopped")
+    assert (players[0].stops, players[1].stops) == (1, 0)
+
+
+async def test_as_many_players_as_cameras_or_one_camera(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    players: list[Player],  # noqa: F811
+) -> None:
+    both = [KITCHEN, PORCH]
+    assert await refused(hass, entity_id=both) == ("cast_pairs", {"cameras": "2", "players": "1"})
+    assert (await refused(hass, entity_id=both, media_player=[DEN, DEN]))[0] == "cast_pairs"
+    area = hass.data["area_registry"].async_create("Nowhere").id
+    assert (await refused(hass, entity_id=[], area_id=area))[0] == "no_camera"
+    assert not any(player.played for player in players)
+
+
+async def test_it_is_seen_what_is_shown_where(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    players: list[Player],  # noqa: F811
+) -> None:
+    def casting_to(camera: str) -> list[str]:
+        return hass.states.get(camera).attributes["casting_to"]
+
+    assert own(hass, entry, "sensor", "casts").state == "0"
+    assert own(hass, entry, "sensor", "casts").attributes["casts"] == []
+    assert casting_to(KITCHEN) == []
+    await cast(hass, media_player=[HALL, DEN], duration={"minutes": 1})
+    state = own(hass, entry, "sensor", "casts")
+    assert state.state == "2"
+    assert sorted((one["camera"], one["media_player"]) for one in state.attributes["casts"]) == [
+        (KITCHEN, DEN),
+        (KITCHEN, HALL),
+    ]
+    assert all(one["ends"] > one["started"] for one in state.attributes["casts"])
+    assert sorted(casting_to(KITCHEN)) == [DEN, HALL]
+    assert casting_to(PORCH) == []
+    # Nobody finds an address there.
+    for session in entry.runtime_data.casts.sessions:
+        assert session.token not in str(hass.states.get(KITCHEN).as_dict())
+        assert session.token not in str(state.as_dict())
+    await stop(hass, media_player=HALL)
+    assert own(hass, entry, "sensor", "casts").state == "1"
+    assert casting_to(KITCHEN) == [DEN]
+    await hass.services.async_call(DOMAIN, "disable_all", blocking=True)
+    assert own(hass, entry, "sensor", "casts").state == "0"
+    assert "casting_to" not in hass.states.get(KITCHEN).attributes
+    await hass.services.async_call(DOMAIN, "enable_all", blocking=True)
+    await until(lambda: hass.states.get(KITCHEN).state == "idle")
+    assert casting_to(KITCHEN) == []
+
+
+async def test_what_is_still_being_loaded_is_not_shown_yet(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    players: list[Player],  # noqa: F811
+) -> None:
+    events = heard(hass)
+    players[0].fails = "stuck"
+    casting = asyncio.ensure_future(cast(hass))
+    await until(lambda: players[0].played)
+    (session,) = entry.runtime_data.casts.sessions
+    assert session.as_dict()["state"] == "loading"
+    assert own(hass, entry, "sensor", "casts").state == "0"
+    assert told(events) == []
+    players[0]._attr_state = MediaPlayerState.PLAYING
+    players[0].async_write_ha_state()
+    await casting
+    assert own(hass, entry, "sensor", "casts").state == "1"
+
+
+async def test_it_is_told_who_began_and_who_ended(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    players: list[Player],  # noqa: F811
+    hass_admin_user: User,
+) -> None:
+    events = heard(hass)
+    context = Context(user_id=hass_admin_user.id)
+    await cast(hass, context=context)
+    await settle(hass)
+    state = own(hass, entry, "event", "cast-events")
+    assert state.attributes["friendly_name"] == "Mi Camera Casts"
+    assert state.attributes["event_types"] == [one.value for one in CastEventType]
+    assert state.attributes["event_type"] == "cast_started"
+    assert state.attributes["by"] == hass_admin_user.name
+    assert state.attributes["camera"] == "Kitchen"
+    assert state.attributes["camera_entity"] == KITCHEN
+    assert state.attributes["media_player"] == HALL
+    assert state.attributes["reason"] is None
+    assert state.context is context
+    await stop(hass)
+    await settle(hass)
+    state = own(hass, entry, "event", "cast-events")
+    assert state.attributes["event_type"] == "cast_ended"
+    assert (state.attributes["reason"], state.attributes["by"]) == ("stopped", None)
+    assert state.context.user_id is None
+    started, ended = events
+    assert started.event_type == ended.event_type == EVENT_MI_CAMERA
+    assert started.context is context
+    assert started.data["device_id"] == er.async_get(hass).async_get(KITCHEN).device_id
+    for key in ("at", "by", "camera", "camera_entity", "media_player", "reason"):
+        assert ended.data[key] == state.attributes[key]
+    # The gate's own entity tells of the gate only.
+    assert own(hass, entry, "event", "gate").state == "unknown"
+
+
+async def test_a_follower_that_fails_keeps_nobody_from_being_told(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    players: list[Player],  # noqa: F811
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("no")
+
+    news, seen = entry.runtime_data.casts.news, []
+    undo = [news.async_on_event(fail), news.async_on_change(fail)]
+    undo.append(news.async_on_event(lambda event: seen.append(event.type)))
+    await cast(hass)
+    await hass.services.async_call(DOMAIN, "disable_all", blocking=True)
+    for one in undo:
+        one()
+    assert seen == ["cast_started", "cast_ended"]
+    assert players[0].stops == 1
+    assert "something else failed" in caplog.text
+    caplog.clear()
+
+
+# -- why they end ------------------------------------------------------------------------------
+
+
+async def _time_passes(hass: HomeAssistant, home: Home, player: Player) -> None:
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=61))
+
+
+async def _switch_off(hass: HomeAssistant, home: Home, player: Player) -> None:
+    await hass.services.async_call(DOMAIN, "disable_all", blocking=True)
+
+
+async def _hide(hass: HomeAssistant, home: Home, player: Player) -> None:
+    await hass.services.async_call(
+        "switch", "turn_on", {"entity_id": "switch.kitchen_privacy"}, blocking=True
+    )
+
+
+async def _sleep(hass: HomeAssistant, home: Home, player: Player) -> None:
+    await hass.services.async_call("camera", "turn_off", {"entity_id": KITCHEN}, blocking=True)
+
+
+async def _leave(hass: HomeAssistant, home: Home, player: Player) -> None:
+    await home.cameras[0].stop()
+    await poll(hass)
+
+
+async def _remove(hass: HomeAssistant, home: Home, player: Player) -> None:
+    (entry,) = hass.config_entries.async_entries(DOMAIN)
+    for subentry in tuple(entry.subentries.values()):
+        if subentry.title == "Kitchen":
+            hass.config_entries.async_remove_subentry(entry, subentry.subentry_id)
+
+
+async def _other_media(hass: HomeAssistant, home: Home, player: Player) -> None:
+    player.show("http://radio.example/song")
+
+
+async def _press_stop(hass: HomeAssistant, home: Home, player: Player) -> None:
+    player.show(None)
+
+
+async def _lose_player(hass: HomeAssistant, home: Home, player: Player) -> None:
+    player.set_available(False)
+
+
+async def _cast_another(hass: HomeAssistant, home: Home, player: Player) -> None:
+    await cast(hass, entity_id=PORCH)
+
+
+async def _unload(hass: HomeAssistant, home: Home, player: Player) -> None:
+    (entry,) = hass.config_entries.async_entries(DOMAIN)
+    await hass.config_entries.async_unload(entry.entry_id)
+
+
+@pytest.mark.parametrize(
+    ("end", "reason"),
+    [
+        (_time_passes, EndReason.DURATION),
+        (_switch_off, EndReason.SWITCHED_OFF),
+        (_hide, EndReason.SWITCHED_OFF),
+        (_sleep, EndReason.CAMERA_GONE),
+        (_leave, EndReason.CAMERA_GONE),
+        (_remove, EndReason.CAMERA_GONE),
+        (_other_media, EndReason.REPLACED),
+        (_cast_another, EndReason.REPLACED),
+        (_press_stop, EndReason.STOPPED),
+        (_unload, EndReason.SWITCHED_OFF),
+        (_lose_player, EndReason.PLAYER_GONE),
+    ],
+)
+async def test_it_is_told_why_a_cast_has_ended(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    home: Home,
+    players: list[Player],  # noqa: F811
+    end: Callable[[HomeAssistant, Home, Player], Any],
+    reason: EndReason,
+) -> None:
+    casts, events = entry.runtime_data.casts, heard(hass)
+    await cast(hass, duration={"seconds": 60})
+    (session,) = casts.sessions
+    await end(hass, home, players[0])
+    await until(lambda: session not in casts.sessions)
+    await settle(hass)
+    assert session.as_dict()["reason"] == reason.value
+    assert [one for one in told(events) if one[0] == "cast_ended"] == [
+        ("cast_ended", HALL, reason.value)
+    ]
+
+
+# -- what keeps a cast from beginning ----------------------------------------------------------
+
+
+async def test_a_player_that_cannot_be_told_anything_is_refused(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    players: list[Player],  # noqa: F811
+) -> None:
+    players[0]._attr_supported_features = MediaPlayerEntityFeature.TURN_OFF
+    players[0].async_write_ha_state()
+    assert await refused(hass) == ("player_plays_nothing", {"player": "Hall"})
+    # A display calls itself off when it shows nothing; that is fine.
+    players[0]._attr_supported_features |= MediaPlayerEntityFeature.PLAY_MEDIA
+    players[0]._attr_state = MediaPlayerState.OFF
+    players[0].async_write_ha_state()
+    await cast(hass)
+
+
+@pytest.mark.parametrize(
+    ("host", "good"),
+    [
+        ("homeassistant.local", False),
+        ("HomeAssistant.Local.", False),
+        ("homeassistant", False),
+        ("localhost", False),
+        ("", False),
+        ("192.0.2.7", True),
+        ("2001:db8::7", True),
+        ("home.example.org", True),
+        ("local.example.org", True),
+    ],
+)
+def test_which_hosts_players_may_find(host: str, good: bool) -> None:
+    assert resolvable(host) is good
+
+
+async def test_an_address_that_players_cannot_use_is_a_repair_issue_until_it_is_mended(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    players: list[Player],  # noqa: F811
+) -> None:
+    def issue() -> ir.IssueEntry | None:
+        return ir.async_get(hass).async_get_issue(DOMAIN, "cast_address")
+
+    bad = "http://homeassistant.local:8123"
+    await hass.config.async_update(internal_url=bad)
+    assert issue() is None, "who casts nothing is not bothered"
+    assert await refused(hass) == ("cast_local_url", {"address": bad})
+    assert issue() is not None
+    assert issue().translation_placeholders == {"address": r"http\://homeassistant\.local\:8123"}
+    assert players[0].played == []
+    await hass.config.async_update(latitude=1.0)
+    await hass.async_block_till_done()
+    assert issue() is not None
+    await hass.config.async_update(internal_url=ADDRESS)
+    await hass.async_block_till_done()
+    assert issue() is None
+    await cast(hass)
+    hass.config.api = None
+    await hass.config.async_update(internal_url=None, external_url=None)
+    assert await refused(hass, media_player=DEN) == ("cast_no_url", {})
+    assert issue() is not None
+    await hass.config_entries.async_unload(entry.entry_id)
+    assert issue() is None
+
+
+@pytest.fixture
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cast_load, "PLAYING_TIMEOUT", 0.3)
+    monkeypatch.setattr(cast_load, "RETRY_AFTER", 0.01)
+
+
+class Clumsy:
+    """Makes a player fail at some step, the first `times` times it is told to play."""
+
+    def __init__(self, player: Player, how: str, times: int) -> None:
+        self.player, self.how, self.times = player, how, times
+        self.told = 0
+        self.play = player.async_play_media
+        player.async_play_media = self  # type: ignore[assignment, method-assign]
+
+    async def __call__(self, media_type: str, media_id: str, **kw: Any) -> None:
+        self.told += 1
+        if self.told > self.times:
+            await self.play(media_type, media_id, **kw)
+        elif self.how == "refuses":
+            raise HomeAssistantError(f"cannot play {media_id}")
+        elif self.how == "hangs":
+            await asyncio.sleep(60)
+        elif self.how in {"gives up", "waits"}:
+            self.player._attr_media_content_id = media_id
+            self.player._attr_state = MediaPlayerState.BUFFERING
+            self.player.async_write_ha_state()
+            if self.how == "gives up":
+                self.player.idle()
+                self.player.async_write_ha_state()
+
+
+STEPS = [
+    ("refuses", "cast_not_taken"),
+    ("hangs", "cast_not_taken"),
+    ("ignores", "cast_not_loaded"),
+    ("waits", "cast_not_playing"),
+]
+
+
+@pytest.mark.usefixtures("_soon")
+@pytest.mark.parametrize("how", [how for how, _key in STEPS] + ["gives up"])
+async def test_a_player_that_does_not_begin_is_told_once_more(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    players: list[Player],  # noqa: F811
+    how: str,
+) -> None:
+    clumsy, events = Clumsy(players[0], how, 1), heard(hass)
+    await keep_live(entry)
+    (session,) = await cast(hass)
+    assert session["state"] == "playing"
+    assert clumsy.told == 2
+    await settle(hass)
+    assert told(events) == [("cast_started", HALL, None)]
+
+
+@pytest.mark.usefixtures("_soon")
+@pytest.mark.parametrize(("how", "key"), STEPS)
+async def test_the_error_tells_which_step_failed(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    players: list[Player],  # noqa: F811
+    how: str,
+    key: str,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    clumsy, events = Clumsy(players[0], how, 99), heard(hass)
+    await keep_live(entry)
+    assert await refused(hass) == (
+        key,
+        {"player": "Hall"} | ({"address": ADDRESS} if key == "cast_not_loaded" else {}),
+    )
+    assert clumsy.told == 2
+    await settle(hass)
+    assert told(events) == [("cast_ended", HALL, "load_failed")]
+    assert not entry.runtime_data.casts.sessions
+
+
+async def keep_live(entry: MiCameraConfigEntry) -> None:
+    """Let somebody else look at the kitchen, so that it has pictures at once."""
+    lens = kitchen(entry)
+    permit = lens.permit()
+    assert permit is not None
+    lens.feed.view(permit)
+    await until(lambda: lens.live, 10)
+
+
+def kitchen(entry: MiCameraConfigEntry) -> Any:
+    return next(
+        one.lenses[0] for one in entry.runtime_data.cameras.values() if one.config.name == "Kitchen"
+    )
+
+
+async def test_a_camera_that_sends_nothing_is_blamed_itself(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    home: Home,
+    players: list[Player],  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cast_load, "PLAYING_TIMEOUT", 1.0)
+    monkeypatch.setattr(cast_load, "RETRY_AFTER", 0.01)
+    home.cameras[0].miss.silent = True
+    Clumsy(players[0], "waits", 99)
+    key, mentioned = await refused(hass)
+    assert key in {"cast_no_picture", "camera_no_answer", "camera_failed"}
+    assert mentioned["camera"] == "Kitchen"
+
+
+@pytest.mark.usefixtures("_soon")
+async def test_a_picture_that_freezes_while_a_player_loads_is_the_camera_s_fault(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    home: Home,
+    players: list[Player],  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(cast_load, "PLAYING_TIMEOUT", 15.0)
+    clumsy = Clumsy(players[0], "waits", 99)
+    await keep_live(entry)
+    casting = asyncio.ensure_future(refused(hass))
+    await until(lambda: clumsy.told)
+    (session,) = entry.runtime_data.casts.sessions
+    home.cameras[0].miss.silent = True
+    key, mentioned = await casting
+    assert session.reason is EndReason.STALE
+    assert key in {"cast_no_picture", "camera_no_answer", "camera_failed"}
+    assert mentioned["camera"] == "Kitchen"
+    assert clumsy.told == 1
+
+
+async def test_other_media_while_it_loads_are_not_taken_away_again(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    players: list[Player],  # noqa: F811
+) -> None:
+    clumsy = Clumsy(players[0], "waits", 99)
+    casting = asyncio.ensure_future(refused(hass))
+    await until(lambda: clumsy.told)
+    players[0].show("http://radio.example/song")
+    assert await casting == ("cast_ended_early", {"player": "Hall"})
+    assert clumsy.told == 1
+    assert players[0].state == "playing"
+    assert players[0].stops == 0
+
+
+async def test_whoever_is_sent_away_while_loading_is_told_so(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    players: list[Player],  # noqa: F811
+) -> None:
+    clumsy = Clumsy(players[0], "waits", 1)
+    first = asyncio.ensure_future(refused(hass))
+    await until(lambda: clumsy.told)
+    await cast(hass, entity_id=PORCH)
+    assert await first == ("cast_ended_early", {"player": "Hall"})
+    assert clumsy.told == 2, "it is not told again to show what was replaced"
+    (running,) = entry.runtime_data.casts.sessions
+    assert running.camera == PORCH
