@@ -38,7 +38,7 @@ IDENTITY: Final[tuple[Mutant, ...]] = (
         name="proved-once",
         breaks="who a camera is is asked at the beginning and never again",
         file="identity.py",
-        old="or self.doubted or time.monotonic() - proved_at >= PROOF_EVERY",
+        old="or self.doubted or now() - proved_at >= PROOF_EVERY",
         new="or self.doubted",
         tests=(f"{RIGHT}::test_the_proof_is_renewed_while_somebody_watches",),
     ),

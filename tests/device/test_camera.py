@@ -467,8 +467,8 @@ async def test_of_several_datagrams_only_those_that_are_allowed_are_sent(
     endpoint: MiioEndpoint, make_device: MakeDevice, model: str
 ) -> None:
     """Setting the power takes a reading first where nobody described the model."""
-    device = await make_device(1, model)
     for left in range(3):
+        device = await make_device(1 + left, model)  # nothing is known of it yet
         sent = endpoint.counters.sent
         leave = iter([True] * (1 + left))  # once before a name is looked up
         camera = CameraDevice(endpoint, device.host, TOKEN, model)
