@@ -55,7 +55,7 @@ FRESHNESS: Final[tuple[Mutant, ...]] = (
     Mutant(
         name="stall-ends-nobody",
         breaks="viewers are left with the last picture when no more come",
-        file="media/feed.py",
+        file="media/audience.py",
         old="                viewer.end()\n                stalled = True",
         new="                stalled = True",
         tests=(f"{FEED}::test_a_stalled_stream_ends_its_viewers_and_comes_back",),

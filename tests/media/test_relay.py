@@ -164,7 +164,7 @@ async def test_the_gate_is_asked_at_every_write(camera: FakeCamera, feed: Feed) 
     async with reading(relay.grant(feed, gate.require())) as reader:
         (await camera.session()).send(1)
         await reader.read(65536)
-        (viewer,) = feed._viewers
+        (viewer,) = feed.audience.viewers
         gate.close()
         sent = relay.stats.bytes_sent
         before = Origin(camera.source, gate.epoch - 1)
@@ -224,7 +224,7 @@ async def test_a_reader_that_does_not_read_costs_bounded_memory_and_loses_whole_
             for _ in range(60):
                 session.send(GROUP, units=pictures)
                 await asyncio.sleep(0)
-            (viewer,) = feed._viewers
+            (viewer,) = feed.audience.viewers
             assert viewer.dropped > 0
             assert viewer._bytes <= 400_000
             (one,) = relay._readers
@@ -255,7 +255,7 @@ async def test_a_reader_that_rests_gets_no_old_picture(
             while not one._paused:
                 session.send(GROUP, units=pictures)
                 await asyncio.sleep(0)
-            (viewer,) = feed._viewers
+            (viewer,) = feed.audience.viewers
             # Far less than the bytes that may wait, but for longer than a picture is live.
             for _ in range(3 * GROUP):
                 session.send(1, units=pictures)
@@ -393,7 +393,7 @@ async def test_nothing_leaves_but_what_the_address_stands_for(
         if sent is not None:
             session.send(1)
             await reader.read(65536)
-            (viewer,) = feed._viewers
+            (viewer,) = feed.audience.viewers
             viewer.push(b"G" * 188, keyframe=True, origin=sent, captured=clock.now())
         else:
             session.send(1)
@@ -413,7 +413,7 @@ async def test_a_chunk_without_an_origin_does_not_leave(
 ) -> None:
     async with reading(relay.grant(feed, gate.require())) as reader:
         await camera.session()
-        (viewer,) = feed._viewers
+        (viewer,) = feed.audience.viewers
         viewer.push(b"G" * 188, keyframe=True, captured=clock.now())
         with pytest.raises(ConnectionResetError):
             await until_the_end(reader)
@@ -483,7 +483,7 @@ async def test_who_is_cut_at_the_stop_finds_nobody_to_knock_at(
     async with reading(url) as reader:
         (await camera.session()).send(1)
         await reader.read(65536)
-        (viewer,) = feed._viewers
+        (viewer,) = feed.audience.viewers
         viewer._leave = leave
         await relay.stop()
         with pytest.raises(ConnectionResetError):

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from . import clock
 from .access_unit import AccessUnit
-from .feed_limits import FeedLimits, FeedState
+from .audience import Audience
+from .feed_limits import LATE, FeedLimits, FeedState
 from .programme import Programme
 from .upstream import Trouble, UpstreamError
 from .viewer import Viewer
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from ..gate import Permit
     from .access_unit import SoundUnit, Source
-    from .programme import Chunk
     from .upstream import Connect, Upstream
 
 __all__ = ["Feed"]
@@ -28,8 +28,6 @@ _LOGGER = logging.getLogger(__name__)
 
 # Of these only the camera is asked, not the cloud.
 _LOCAL = frozenset({Trouble.UNREACHABLE, Trouble.BROKEN, Trouble.ASLEEP, Trouble.BUSY})
-
-_LATE = 0.02
 
 
 class Feed:
@@ -66,7 +64,7 @@ class Feed:
         self._on_change = on_change
         self._on_stall = on_stall
         self._permit: Permit | None = None
-        self._viewers: set[Viewer] = set()
+        self.audience = Audience()
         self._runner: asyncio.Task[None] | None = None
         self._upstream: Upstream | None = None
         self._session: int | None = None
@@ -78,13 +76,12 @@ class Feed:
         self._closed = False
         self._left_at = 0.0
         self._wake = asyncio.Event()
-        self._waiters: set[asyncio.Future[AccessUnit]] = set()
         self._cancelled: set[asyncio.Task[None]] = set()
 
     @property
     def viewers(self) -> int:
         """How many are reading now."""
-        return len(self._viewers) + len(self._waiters)
+        return len(self.audience)
 
     def view(
         self, permit: Permit, *, on_sound: Callable[[SoundUnit], None] | None = None
@@ -107,7 +104,7 @@ class Feed:
             self._programme.begin_sound()
             for chunk in self._programme:
                 viewer.push(*chunk)
-        self._viewers.add(viewer)
+        self.audience.viewers.add(viewer)
         self._wake.set()
         return viewer
 
@@ -128,14 +125,13 @@ class Feed:
             return unit
         if self._failing:
             raise TimeoutError
-        future: asyncio.Future[AccessUnit] = asyncio.get_running_loop().create_future()
-        self._waiters.add(future)
+        future = self.audience.wait_for_keyframe()
         self._wake.set()
         try:
             async with asyncio.timeout(timeout):
                 return await future
         finally:
-            self._waiters.discard(future)
+            self.audience.forget(future)
             self._left()
 
     def cut(self) -> None:
@@ -149,7 +145,7 @@ class Feed:
             self._upstream = None
             upstream.abort()
         self._permit = None
-        self._end_all()
+        self.audience.end()
         self._forget()
         self._set_state(FeedState.IDLE)
 
@@ -194,7 +190,7 @@ class Feed:
             sweeper.cancel()
             if asyncio.current_task() is self._runner:
                 self._runner = None
-                self._end_all()
+                self.audience.end()
                 self._forget()
                 self._set_state(FeedState.IDLE)
 
@@ -245,7 +241,7 @@ class Feed:
                 return Trouble.UNREACHABLE
             self._wake.clear()
             # Each look wakes the process: none before there can be something to see.
-            await _wait(self._wake, left + _LATE if self.viewers else min(left + _LATE, 0.5))
+            await _wait(self._wake, left + LATE if self.viewers else min(left + LATE, 0.5))
         return None
 
     async def _pause(self, failures: int, tried_for: float) -> None:
@@ -270,29 +266,12 @@ class Feed:
         while True:
             await asyncio.sleep(pause)
             now = clock.now()
-            if self._end_stalled(now):
+            if self.audience.end_stalled(now, self.limits):
                 self._forget_group()
                 self._set_trouble(self.trouble or Trouble.UNREACHABLE)
                 if self._on_stall is not None:
                     self._on_stall()
-            # Who joins meanwhile waits longer than this.
-            pause = min(self.limits.stall, self.limits.first_picture)
-            for viewer in self._viewers:
-                if not viewer.ended:
-                    pause = min(pause, self._deadline(viewer) - now + _LATE)
-
-    def _deadline(self, viewer: Viewer) -> float:
-        """Return when a viewer will have waited too long."""
-        return viewer.last_push + (self.limits.stall if viewer.fed else self.limits.first_picture)
-
-    def _end_stalled(self, now: float) -> bool:
-        """End who has waited too long; return whether there was anybody."""
-        stalled = False
-        for viewer in tuple(self._viewers):
-            if not viewer.ended and now > self._deadline(viewer):
-                viewer.end()
-                stalled = True
-        return stalled
+            pause = self.audience.patience(now, self.limits)
 
     # -- pictures -------------------------------------------------------------------
 
@@ -314,9 +293,7 @@ class Feed:
             self._receive_picture(unit, now)
         elif self._programme is not None and now - unit.captured <= self.limits.max_lag:
             self._programme.sound(unit)
-            for viewer in tuple(self._viewers):
-                if viewer.on_sound is not None and not viewer.ended:
-                    viewer.on_sound(unit)
+            self.audience.give_sound(unit)
 
     def _receive_picture(self, unit: AccessUnit, now: float) -> None:
         if now - unit.captured > self.limits.max_lag:
@@ -326,7 +303,7 @@ class Feed:
             self._forget_group()
             self._end_sound()
             # The machine may have slept, and no timer noticed that this was a stall.
-            if self._end_stalled(now) and self._on_stall is not None:
+            if self.audience.end_stalled(now, self.limits) and self._on_stall is not None:
                 self._on_stall()
             if self._permit is None:
                 return
@@ -336,25 +313,21 @@ class Feed:
                 unit.captured,
                 group_bytes=self.limits.group_bytes,
                 group_seconds=lambda: self.limits.max_lag,
-                on_chunk=self._give,
-                on_renewal=self._end_viewers,
+                on_chunk=self.audience.give,
+                on_renewal=self.audience.end_viewers,
             )
-        if not self._programme.picture(unit, read=bool(self._viewers)) or self._permit is None:
+        if (
+            not self._programme.picture(unit, read=bool(self.audience.viewers))
+            or self._permit is None
+        ):
             return  # what looked at the picture may have cut this feed
         if unit.keyframe:
-            for future in self._waiters:
-                if not future.done():
-                    future.set_result(unit)
+            self.audience.give_keyframe(unit)
         if self.state is not FeedState.LIVE:
             self.trouble = None
             self._failing = False
             self._was_live = True
             self._set_state(FeedState.LIVE)
-
-    def _give(self, chunk: Chunk) -> None:
-        # One that cannot be served any more leaves meanwhile.
-        for viewer in tuple(self._viewers):
-            viewer.push(*chunk)
 
     def _violation(self) -> None:
         self.violations += 1
@@ -398,8 +371,8 @@ class Feed:
     # -- viewers --------------------------------------------------------------------
 
     def _leave(self, viewer: Viewer) -> None:
-        self._viewers.discard(viewer)
-        if not self._viewers:
+        self.audience.viewers.discard(viewer)
+        if not self.audience.viewers:
             self._end_sound()
         self._left()
 
@@ -408,23 +381,10 @@ class Feed:
             self._left_at = clock.now()
         self._wake.set()
 
-    def _end_viewers(self) -> None:
-        for viewer in tuple(self._viewers):
-            viewer.end()
-
-    def _end_all(self) -> None:
-        self._end_viewers()
-        self._fail_waiters()
-
-    def _fail_waiters(self) -> None:
-        for future in self._waiters:
-            if not future.done():
-                future.set_exception(TimeoutError())
-
     def _set_trouble(self, trouble: Trouble) -> None:
         self.trouble = trouble
         self._failing = True
-        self._fail_waiters()
+        self.audience.fail_waiters()
         if self._on_change is not None:
             self._on_change()
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["FeedLimits", "FeedState"]
-
+__all__ = ["LATE", "FeedLimits", "FeedState"]
 
 SOON = 60.0
 SOON_PAUSE = 1.6
+LATE = 0.02
+"""Seconds a look at who has waited too long comes after the time, so that it is not in vain."""
 
 
 class FeedState(StrEnum):
