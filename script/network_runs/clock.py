@@ -115,8 +115,12 @@ class _Loop(asyncio.SelectorEventLoop):
 def simulated[T](work: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end on simulated time; return what it returns."""
     clock = _Clock()
-    with (
-        clock.ruling(),
-        asyncio.Runner(loop_factory=lambda: _Loop(_Selector(clock))) as runner,
-    ):
-        return runner.run(work)
+    try:
+        with (
+            clock.ruling(),
+            asyncio.Runner(loop_factory=lambda: _Loop(_Selector(clock))) as runner,
+        ):
+            return runner.run(work)
+    finally:
+        # It may never have begun, if somebody has interrupted just before.
+        work.close()

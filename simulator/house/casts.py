@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from simulator.house.judge import Judge
 
 POLL = 0.25
-GRACE_MS = 5000.0
+GRACE_MS = 3000.0
 """How long after the kill has returned a display may still show what it had before: it is
 told to stop at once, and a display takes a moment to do so."""
 
@@ -92,11 +92,13 @@ class DisplayWatch:
         pictures, self._since = await self._control.frames(self.name, self._since)
         for picture in pictures:
             at = bisect_right(self._from, picture.received_ms) - 1
-            # A display does not say when it fetched; what it shows long after a kill it
-            # must have been shown by somebody who should not.
-            judged = Picture(
-                picture.source, picture.tag, picture.received_ms - GRACE_MS, picture.received_ms
-            )
+            # A display does not say when it fetched, but what it shows long after a kill it
+            # must have been shown by somebody who should not. It cannot have asked for a
+            # picture before that was taken: a cast may begin at once after a release.
+            asked = picture.received_ms - GRACE_MS
+            if picture.tag is not None:
+                asked = max(asked, picture.tag.captured_ms)
+            judged = Picture(picture.source, picture.tag, asked, picture.received_ms)
             self._judge.take(judged, *self._expected[at])
             if picture.tag is not None:
                 key = picture.tag.did, picture.tag.counter

@@ -123,6 +123,11 @@ async def test_a_display_that_plays_on_after_a_kill(screen: Screen, control: Con
     screen.show(1, at=killed + GRACE_MS + 100, age=GRACE_MS + 200)
     await watch.stop()
     assert judge.after_kill == 1, "shown long after"
+    judge.allowed(killed + GRACE_MS + 200)
+    await watch.start()
+    screen.show(1, at=killed + GRACE_MS + 900, age=600)
+    await watch.stop()
+    assert judge.after_kill == 1, "a cast may begin at once after a release"
 
 
 async def test_pictures_that_go_backwards(screen: Screen, control: Control) -> None:
