@@ -120,14 +120,6 @@ EXITS: Final[tuple[Mutant, ...]] = (
         tests=("tests/test_casting.py::test_switching_off_while_the_stream_of_a_cast_is_opened",),
     ),
     Mutant(
-        name="cast-unasked-after-player",
-        breaks="who casts is kept waiting although the gate closed while the player began",
-        file="cast_load.py",
-        old="    if session.state is not CastState.ENDED:\n        return",
-        new="    if session.player:\n        return",
-        tests=("tests/test_casting.py::test_switching_off_while_a_player_begins",),
-    ),
-    Mutant(
         name="link-opens-unasked",
         breaks="a session with a camera is opened for a permit that has gone",
         file="media/link.py",
