@@ -107,7 +107,7 @@ async def test_hls_is_not_old_while_home_assistant_waits_to_try_again(
     await until(lambda: feed.state == "live", 10)
     output = stream.outputs()["hls"]
     await until(lambda: output.last_segment is not None, 10)
-    feed._end_viewers()  # as for a new picture size in the same session
+    feed.audience.end_viewers()  # as for a new picture size in the same session
     # An address that is alive must give new pictures, so this one has to die.
     await until(lambda: stream.access_token is None, 6)
 
