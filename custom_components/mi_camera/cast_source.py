@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import secrets
-import socket
-import struct
 from typing import TYPE_CHECKING, Final, Protocol
 import weakref
 
 from homeassistant.core import callback
 
 from .media import HlsSession, clock
+from .media.hard_abort import hard_abort
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,8 +24,6 @@ __all__ = ["CAST_PATH", "CastAddresses", "CastSource", "SessionHls"]
 CAST_PATH: Final = "/api/mi_camera/cast"
 PATIENCE: Final = 25.0
 """How long a player may wait for the first segment, seconds; waking a camera is in it."""
-# On closing, forget what the kernel still has to send.
-_NO_LINGER: Final = struct.pack("ii", 1, 0)
 
 
 class CastSource(Protocol):
@@ -133,7 +130,7 @@ class SessionHls:
         self._changed.set()
         for transport in tuple(self._transports):
             if transport.get_write_buffer_size():
-                _abort(transport)
+                hard_abort(transport)
 
     @callback
     def end_in_background(self) -> None:
@@ -264,10 +261,3 @@ class CastAddresses:
 def _digest(token: str) -> bytes:
     """Look-ups go by the digest, so their timing tells nothing about a token."""
     return hashlib.sha256(token.encode("utf-8", "replace")).digest()
-
-
-def _abort(transport: asyncio.Transport) -> None:
-    sock: socket.socket | None = transport.get_extra_info("socket")
-    if sock is not None and not transport.is_closing():
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-    transport.abort()

@@ -7,12 +7,12 @@ Ending the series would still send those.
 from __future__ import annotations
 
 from contextlib import contextmanager
-import socket
-import struct
 from typing import TYPE_CHECKING, Final
 
 from aiohttp.web import HTTPServiceUnavailable
 from homeassistant.core import callback
+
+from .media.hard_abort import hard_abort
 
 if TYPE_CHECKING:
     from asyncio import Transport
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["MjpegViews"]
 
 _MAX_VIEWS: Final = 64
-# On closing, forget what the kernel still has to send and tell the other side of the break.
-_NO_LINGER: Final = struct.pack("ii", 1, 0)
 
 
 class MjpegViews:
@@ -55,17 +53,10 @@ class MjpegViews:
             self._transports.discard(transport)
             # What it has not taken by now is old.
             if transport.get_write_buffer_size():
-                _abort(transport)
+                hard_abort(transport)
 
     @callback
     def abort(self) -> None:
         """End all at once: nothing that waits in Home Assistant or the kernel is sent."""
         while self._transports:
-            _abort(self._transports.pop())
-
-
-def _abort(transport: Transport) -> None:
-    sock: socket.socket | None = transport.get_extra_info("socket")
-    if sock is not None and not transport.is_closing():
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-    transport.abort()
+            hard_abort(self._transports.pop())

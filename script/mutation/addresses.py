@@ -198,7 +198,7 @@ ADDRESSES: Final[tuple[Mutant, ...]] = (
     Mutant(
         name="mjpeg-kernel-goes-on",
         breaks="a slow MJPEG view gets what the kernel still has for it",
-        file="mjpeg_views.py",
+        file="media/hard_abort.py",
         old="        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)\n",
         new="        pass\n",
         tests=(f"{CUT}::test_a_slow_view_gets_nothing_that_waited_for_it[_switch_off]",),

@@ -46,7 +46,7 @@ CAST_HLS: Final[tuple[Mutant, ...]] = (
         name="cast-connection-kept",
         breaks="what a slow player has not been sent yet is sent after the cut",
         file="cast_source.py",
-        old="                _abort(transport)",
+        old="                hard_abort(transport)",
         new="                continue",
         tests=(f"{VIEW}::test_what_a_connection_has_not_sent_is_never_sent",),
     ),

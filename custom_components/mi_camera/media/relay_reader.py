@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import struct
 import time
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qs, urlsplit
+
+from .hard_abort import hard_abort
 
 if TYPE_CHECKING:
     from ..gate import Permit
@@ -37,8 +38,6 @@ _ERROR: Final = b"HTTP/1.1 %b\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 _SEND_BUFFER: Final = 96 * 1024
 """How much the kernel may keep for a reader, in bytes; Linux takes twice as much, overhead
 included. At 1.5 Mbit/s that is a second of pictures, whose age nobody can judge any more."""
-# On closing, forget what the kernel still has to send and tell the other side of the break.
-_NO_LINGER: Final = struct.pack("ii", 1, 0)
 
 
 class RelayReader(asyncio.Protocol):
@@ -111,10 +110,7 @@ class RelayReader(asyncio.Protocol):
         transport, self._transport = self._transport, None
         self._unview()
         if transport is not None:
-            sock: socket.socket | None = transport.get_extra_info("socket")
-            if sock is not None and not transport.is_closing():
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
-            transport.abort()
+            hard_abort(transport)
 
     def _heard(self) -> None:
         if self._deadline is not None:
