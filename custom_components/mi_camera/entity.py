@@ -5,7 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, override
 
 from homeassistant.core import callback
-from homeassistant.helpers.device_registry import CONNECTION_NETWORK_MAC, DeviceInfo
+from homeassistant.helpers.device_registry import (
+    CONNECTION_NETWORK_MAC,
+    DeviceEntryType,
+    DeviceInfo,
+)
+from homeassistant.helpers.entity import Entity
 from homeassistant.helpers.update_coordinator import CoordinatorEntity
 
 from .const import DOMAIN
@@ -13,6 +18,22 @@ from .coordinator import CameraCoordinator
 
 if TYPE_CHECKING:
     from .hub import Hub
+
+
+class HubEntity(Entity):
+    """An entity of the hub's own device; its unique id begins with the entry's id."""
+
+    _attr_has_entity_name = True
+    _attr_should_poll = False
+
+    def __init__(self, hub: Hub, key: str) -> None:
+        """Belong to the hub's own device."""
+        self._attr_unique_id = f"{hub.entry.entry_id}-{key}"
+        self._attr_device_info = DeviceInfo(
+            identifiers={hub.device_identifier},
+            entry_type=DeviceEntryType.SERVICE,
+            name="Mi Camera",
+        )
 
 
 class MiCameraEntity(CoordinatorEntity[CameraCoordinator]):

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, override
 
 from homeassistant.components.event import EventEntity
 from homeassistant.core import Context, callback
-from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
 
 from .cast_news import CastEvent, CastEventType, async_describe_cast
 from .const import DOMAIN
+from .entity import HubEntity
 from .gate_events import GateEvent, GateEventType
 from .gate_news import ATTR_AT, async_describe
 
@@ -32,23 +32,16 @@ async def async_setup_entry(
     async_add_entities([GateEventEntity(hub), CastEventEntity(hub)])
 
 
-class GateEventEntity(EventEntity):
+class GateEventEntity(HubEntity, EventEntity):
     """Who switched pictures off or on, when and why, and what was cut."""
 
-    _attr_has_entity_name = True
     _attr_translation_key = "gate"
-    _attr_should_poll = False
 
     def __init__(self, hub: Hub) -> None:
         """Belong to the hub's own device."""
+        super().__init__(hub, "gate")
         self._kill_switch = hub.kill_switch
         self._attr_event_types = [one.value for one in GateEventType]
-        self._attr_unique_id = f"{hub.entry.entry_id}-gate"
-        self._attr_device_info = DeviceInfo(
-            identifiers={hub.device_identifier},
-            entry_type=DeviceEntryType.SERVICE,
-            name="Mi Camera",
-        )
 
     @override
     async def async_added_to_hass(self) -> None:
@@ -83,23 +76,16 @@ class GateEventEntity(EventEntity):
         self.async_write_ha_state()
 
 
-class CastEventEntity(EventEntity):
+class CastEventEntity(HubEntity, EventEntity):
     """Which camera came on which player, and why it went again."""
 
-    _attr_has_entity_name = True
     _attr_translation_key = "casts"
-    _attr_should_poll = False
 
     def __init__(self, hub: Hub) -> None:
         """Belong to the hub's own device."""
+        super().__init__(hub, "cast-events")
         self._news = hub.casts.news
         self._attr_event_types = [one.value for one in CastEventType]
-        self._attr_unique_id = f"{hub.entry.entry_id}-cast-events"
-        self._attr_device_info = DeviceInfo(
-            identifiers={hub.device_identifier},
-            entry_type=DeviceEntryType.SERVICE,
-            name="Mi Camera",
-        )
 
     @override
     async def async_added_to_hass(self) -> None:

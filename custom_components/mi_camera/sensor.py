@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, override
 
 from homeassistant.components.sensor import SensorEntity, SensorStateClass
-from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
+
+from .entity import HubEntity
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
@@ -25,24 +26,17 @@ async def async_setup_entry(
     async_add_entities([CastsSensor(entry.runtime_data)])
 
 
-class CastsSensor(SensorEntity):
+class CastsSensor(HubEntity, SensorEntity):
     """The casts that play now; those that a player is still loading do not count."""
 
-    _attr_has_entity_name = True
     _attr_translation_key = "casts"
-    _attr_should_poll = False
     _attr_state_class = SensorStateClass.MEASUREMENT
     _unrecorded_attributes = frozenset({"casts"})
 
     def __init__(self, hub: Hub) -> None:
         """Belong to the hub's own device."""
+        super().__init__(hub, "casts")
         self._casts = hub.casts
-        self._attr_unique_id = f"{hub.entry.entry_id}-casts"
-        self._attr_device_info = DeviceInfo(
-            identifiers={hub.device_identifier},
-            entry_type=DeviceEntryType.SERVICE,
-            name="Mi Camera",
-        )
 
     @override
     async def async_added_to_hass(self) -> None:

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any, override
 
 from homeassistant.components.switch import SwitchEntity
 from homeassistant.core import callback
-from homeassistant.helpers.device_registry import DeviceEntryType, DeviceInfo
 
-from .entity import MiCameraEntity
+from .entity import HubEntity, MiCameraEntity
 from .gate.camera_gate import Hold
 
 if TYPE_CHECKING:
@@ -38,22 +37,15 @@ async def async_setup_entry(
     hub.async_on_camera(add)
 
 
-class PicturesSwitch(SwitchEntity):
+class PicturesSwitch(HubEntity, SwitchEntity):
     """Pictures of all cameras, on or off; always available."""
 
-    _attr_has_entity_name = True
     _attr_translation_key = "streaming"
-    _attr_should_poll = False
 
     def __init__(self, hub: Hub) -> None:
         """Belong to the hub's own device."""
+        super().__init__(hub, "streaming")
         self._kill_switch = hub.kill_switch
-        self._attr_unique_id = f"{hub.entry.entry_id}-streaming"
-        self._attr_device_info = DeviceInfo(
-            identifiers={hub.device_identifier},
-            entry_type=DeviceEntryType.SERVICE,
-            name="Mi Camera",
-        )
 
     @override
     async def async_added_to_hass(self) -> None:
