@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import selectors
+import signal
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -112,15 +113,29 @@ class _Loop(asyncio.SelectorEventLoop):
         return future
 
 
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Put Ctrl-C off: a loop that is half made or half closed complains as it is thrown away."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def simulated[T](work: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end on simulated time; return what it returns."""
     clock = _Clock()
+    runner = asyncio.Runner(loop_factory=lambda: _Loop(_Selector(clock)))
     try:
-        with (
-            clock.ruling(),
-            asyncio.Runner(loop_factory=lambda: _Loop(_Selector(clock))) as runner,
-        ):
-            return runner.run(work)
+        with clock.ruling():
+            try:
+                with _uninterrupted():
+                    runner.get_loop()
+                return runner.run(work)
+            finally:
+                with _uninterrupted():
+                    runner.close()
     finally:
         # It may never have begun, if somebody has interrupted just before.
         work.close()

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("demo")]
 
+NETWORK = "127.0.47"
+"""Beside a soak that another process may be running meanwhile."""
+
 
 async def run(*arguments: str, timeout: float) -> tuple[int, str, str]:
     """Run the command line; return its status, the last line of stdout, and stderr."""
@@ -67,7 +70,7 @@ class Running:
 
     def __init__(self, directory: Path) -> None:
         path = directory / "home.json"
-        path.write_text(json.dumps(soak_home.describe(2) | {"displays": []}))
+        path.write_text(json.dumps(soak_home.describe(2, NETWORK) | {"displays": []}))
         self.plan = HomePlan.read(path)
         self.home = HomeProcess(self.plan, directory / "home.log")
         self.hass = Hass(directory / "hass", free_port(), cloud=self.plan.cloud_url)
