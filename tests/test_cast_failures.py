@@ -15,7 +15,7 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.translation import async_load_integrations
 import pytest
 
-from custom_components.mi_camera import cast_load, casting
+from custom_components.mi_camera.casts import load as cast_load, sessions as casting
 from custom_components.mi_camera.const import DOMAIN
 from custom_components.mi_camera.kill_switch import DATA_KILL_SWITCH
 

@@ -11,8 +11,8 @@ from hypothesis import given, strategies as st
 import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
-from custom_components.mi_camera import casting, foreign_casts
-from custom_components.mi_camera.cast_policy import DEFAULTS, MAX_CAST_MINUTES, CastPolicy
+from custom_components.mi_camera.casts import foreign as foreign_casts, sessions as casting
+from custom_components.mi_camera.casts.policy import DEFAULTS, MAX_CAST_MINUTES, CastPolicy
 from custom_components.mi_camera.const import DOMAIN, SUBENTRY_CAMERA
 
 from .conftest import settle

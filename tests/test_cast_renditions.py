@@ -18,7 +18,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockEntityPlatform
 
 from custom_components.mi_camera import lens as lens_module
-from custom_components.mi_camera.cast_models import ANY_MODEL, MODELS, CastModel, async_cast_model
+from custom_components.mi_camera.casts.models import ANY_MODEL, MODELS, CastModel, async_cast_model
 from custom_components.mi_camera.const import DOMAIN
 from custom_components.mi_camera.media import PictureFormat
 from custom_components.mi_camera.miss import Codec

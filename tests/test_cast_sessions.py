@@ -14,10 +14,10 @@ from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
-from custom_components.mi_camera import cast_load
-from custom_components.mi_camera.cast_address import resolvable
-from custom_components.mi_camera.cast_news import CastEventType
-from custom_components.mi_camera.cast_session import EndReason
+from custom_components.mi_camera.casts import load as cast_load
+from custom_components.mi_camera.casts.address import resolvable
+from custom_components.mi_camera.casts.news import CastEventType
+from custom_components.mi_camera.casts.session import EndReason
 from custom_components.mi_camera.const import DOMAIN
 from custom_components.mi_camera.gate_news import EVENT_MI_CAMERA
 

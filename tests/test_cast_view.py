@@ -14,8 +14,8 @@ import av
 from homeassistant.setup import async_setup_component
 import pytest
 
-from custom_components.mi_camera.cast_source import CAST_PATH, CastAddresses, SessionHls
-from custom_components.mi_camera.cast_view import DATA_CAST_ADDRESSES, async_setup_casts
+from custom_components.mi_camera.casts.source import CAST_PATH, CastAddresses, SessionHls
+from custom_components.mi_camera.casts.view import DATA_CAST_ADDRESSES, async_setup_casts
 from custom_components.mi_camera.media import Feed, FeedLimits, Origin, Source, clock
 from simulator.display import CastDisplay
 

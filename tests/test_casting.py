@@ -27,9 +27,9 @@ from homeassistant.util.async_ import get_scheduled_timer_handles
 import pytest
 from pytest_homeassistant_custom_component.common import MockEntityPlatform, async_fire_time_changed
 
-from custom_components.mi_camera import cast_load, casting
-from custom_components.mi_camera.cast_source import CastAddresses, SessionHls
-from custom_components.mi_camera.cast_view import DATA_CAST_ADDRESSES
+from custom_components.mi_camera.casts import load as cast_load, sessions as casting
+from custom_components.mi_camera.casts.source import CastAddresses, SessionHls
+from custom_components.mi_camera.casts.view import DATA_CAST_ADDRESSES
 from custom_components.mi_camera.const import DOMAIN
 from custom_components.mi_camera.live_stream import async_detach, async_end
 

@@ -21,7 +21,7 @@ import pytest
 
 from custom_components.mi_camera import sign_in
 from custom_components.mi_camera.camera_config import CONF_QUALITY, CONF_SOUND
-from custom_components.mi_camera.cast_policy import (
+from custom_components.mi_camera.casts.policy import (
     CONF_CAST_MINUTES,
     CONF_CAST_PLAYERS,
     CONF_CAST_TO,

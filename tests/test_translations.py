@@ -384,8 +384,8 @@ def test_every_event_of_the_gate_and_its_attributes_have_names() -> None:
 
 
 def test_every_event_of_casts_its_attributes_and_reasons_have_names() -> None:
-    from custom_components.mi_camera.cast_news import CastEventType
-    from custom_components.mi_camera.cast_session import EndReason
+    from custom_components.mi_camera.casts.news import CastEventType
+    from custom_components.mi_camera.casts.session import EndReason
 
     named = dict(EN["entity"]["event"]["casts"]["state_attributes"])
     assert list(named.pop("event_type")["state"]) == [one.value for one in CastEventType]

@@ -9,7 +9,7 @@ from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers import config_validation as cv
 import probatio as vol
 
-from .cast_view import async_setup_casts
+from .casts.view import async_setup_casts
 from .cloud import PRODUCTION, CloudEndpoints
 from .const import CONF_ACCOUNT_URL, CONF_API_URL, CONF_DEVELOPER, DATA_ENDPOINTS, DOMAIN
 from .gate_issues import async_forget_issues, async_setup_issues

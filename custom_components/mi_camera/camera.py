@@ -12,8 +12,8 @@ from homeassistant.components.camera.const import DATA_CAMERA_PREFS
 from homeassistant.components.stream import HLS_PROVIDER
 from homeassistant.core import CoreState, callback
 
-from .cast_checks import check_lens
-from .cast_session import EndReason
+from .casts.checks import check_lens
+from .casts.session import EndReason
 from .const import DOMAIN
 from .entity import MiCameraEntity
 from .live_stream import async_detach, async_end_in_background

@@ -11,8 +11,8 @@ from homeassistant.core import callback
 from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
-from .cast_policy import CastPolicy
-from .cast_session import EndReason
+from .casts.policy import CastPolicy
+from .casts.session import EndReason
 from .const import DOMAIN, LOGGER
 from .device import (
     CameraDevice,

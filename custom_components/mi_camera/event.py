@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, override
 from homeassistant.components.event import EventEntity
 from homeassistant.core import Context, callback
 
-from .cast_news import CastEvent, CastEventType, async_describe_cast
+from .casts.news import CastEvent, CastEventType, async_describe_cast
 from .const import DOMAIN
 from .entity import HubEntity
 from .gate_events import GateEvent, GateEventType

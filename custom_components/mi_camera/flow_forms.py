@@ -34,7 +34,7 @@ from homeassistant.helpers.selector import (
 import probatio as vol
 
 from .camera_config import CONF_QUALITY, CONF_SOUND, QUALITIES
-from .cast_policy import (
+from .casts.policy import (
     CAST_TO,
     CONF_CAST_MINUTES,
     CONF_CAST_PLAYERS,

@@ -13,8 +13,8 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.aiohttp_client import async_create_clientsession
 
 from .camera_config import AccountConfig, CameraConfig
-from .cast_policy import CastPolicy
-from .casting import CastSessions
+from .casts.policy import CastPolicy
+from .casts.sessions import CastSessions
 from .cloud import (
     AccountSession,
     CloudEndpoints,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from homeassistant.core import callback
 
 from .camera_config import QUALITY_LOW
-from .cast_feed import async_ffmpeg
+from .casts.feed import async_ffmpeg
 from .media import Feed, FeedLimits, FeedState, MissUpstream, Rendition, Source, StillMaker
 from .webrtc_viewers import WebRtcViewers
 

@@ -12,7 +12,7 @@ from homeassistant.components.logbook import LOGBOOK_ENTRY_MESSAGE, LOGBOOK_ENTR
 from homeassistant.core import callback
 from homeassistant.helpers.translation import async_get_cached_translations
 
-from .cast_news import ATTR_PLAYER, CastEventType
+from .casts.news import ATTR_PLAYER, CastEventType
 from .const import DOMAIN
 from .gate_news import ATTR_BY, ATTR_CAMERA, ATTR_REASON, ATTR_TYPE, CUT_KINDS, EVENT_MI_CAMERA
 

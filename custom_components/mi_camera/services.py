@@ -21,7 +21,7 @@ from homeassistant.helpers import config_validation as cv, entity_registry as er
 from homeassistant.helpers.target import TargetSelection, async_extract_referenced_entity_ids
 import probatio as vol
 
-from .cast_session import CastTarget
+from .casts.session import CastTarget
 from .const import DOMAIN
 from .exceptions import MiCameraError, MiCameraInputError
 from .kill_switch import DATA_KILL_SWITCH, MAX_REASON

@@ -20,7 +20,7 @@ from homeassistant.const import (
 )
 
 from .camera_config import CONF_QUALITY, CONF_SOUND, QUALITY_BEST
-from .cast_policy import CONF_CAST_PLAYERS, CONF_CAST_TO, DEFAULTS
+from .casts.policy import CONF_CAST_PLAYERS, CONF_CAST_TO, DEFAULTS
 from .const import SUBENTRY_ACCOUNT
 from .flow_forms import (
     ACCOUNT_SCHEMA,

@@ -13,7 +13,7 @@ CAST_HLS: Final[tuple[Mutant, ...]] = (
     Mutant(
         name="cast-address-not-forgotten",
         breaks="the address of a cast finds its source after the cut",
-        file="cast_source.py",
+        file="casts/source.py",
         old="return source if source is not None and source.permitted else None",
         new="return source",
         tests=(f"{VIEW}::test_the_gate_is_asked_again_after_waiting",),
@@ -21,7 +21,7 @@ CAST_HLS: Final[tuple[Mutant, ...]] = (
     Mutant(
         name="cast-unasked-after-wait",
         breaks="a playlist is given although the gate closed while it was waited for",
-        file="cast_source.py",
+        file="casts/source.py",
         old="return self._hls.ready and self.permitted",
         new="return self._hls.ready",
         tests=(f"{VIEW}::test_the_gate_is_asked_again_after_waiting",),
@@ -29,7 +29,7 @@ CAST_HLS: Final[tuple[Mutant, ...]] = (
     Mutant(
         name="cast-unasked-before-body",
         breaks="a segment leaves although the gate closed as its answer began",
-        file="cast_view.py",
+        file="casts/view.py",
         old="    if not source.permitted:\n        if request",
         new="    if not body:\n        if request",
         tests=(f"{VIEW}::test_the_gate_is_asked_again_before_the_body",),
@@ -37,7 +37,7 @@ CAST_HLS: Final[tuple[Mutant, ...]] = (
     Mutant(
         name="cast-waiting-kept",
         breaks="a player's request goes on waiting after the cut",
-        file="cast_source.py",
+        file="casts/source.py",
         old="        self._hls.end()\n        self._changed.set()\n        for transport",
         new="        self._hls.end()\n        for transport",
         tests=(f"{VIEW}::test_a_request_that_waits_is_woken_empty_at_a_cut",),
@@ -45,7 +45,7 @@ CAST_HLS: Final[tuple[Mutant, ...]] = (
     Mutant(
         name="cast-connection-kept",
         breaks="what a slow player has not been sent yet is sent after the cut",
-        file="cast_source.py",
+        file="casts/source.py",
         old="                hard_abort(transport)",
         new="                continue",
         tests=(f"{VIEW}::test_what_a_connection_has_not_sent_is_never_sent",),
@@ -53,7 +53,7 @@ CAST_HLS: Final[tuple[Mutant, ...]] = (
     Mutant(
         name="cast-origin-unasked",
         breaks="pictures of elsewhere are taken into a cast's segments",
-        file="cast_source.py",
+        file="casts/source.py",
         old="            if not self._is_granted(origin):",
         new="            if origin is None:",
         tests=(f"{VIEW}::test_what_comes_from_elsewhere_is_a_violation",),
@@ -61,7 +61,7 @@ CAST_HLS: Final[tuple[Mutant, ...]] = (
     Mutant(
         name="cast-segment-origin-unasked",
         breaks="a segment leaves without a look at what it is of",
-        file="cast_source.py",
+        file="casts/source.py",
         old="        if not self._is_granted(segment.origin):",
         new="        if not segment.data:",
         tests=(f"{VIEW}::test_a_segment_of_elsewhere_is_a_violation_where_it_leaves",),
@@ -69,7 +69,7 @@ CAST_HLS: Final[tuple[Mutant, ...]] = (
     Mutant(
         name="cast-old-segments-kept",
         breaks="the last segments can be had after pictures stopped coming",
-        file="cast_source.py",
+        file="casts/source.py",
         old="            self._hls.end()\n            self._changed.set()\n            self._on_change()",
         new="            self._changed.set()\n            self._on_change()",
         tests=(f"{VIEW}::test_the_end_of_pictures_is_told_and_nothing_old_is_given",),

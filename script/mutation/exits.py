@@ -98,7 +98,7 @@ EXITS: Final[tuple[Mutant, ...]] = (
     Mutant(
         name="cast-unasked",
         breaks="a cast begins while the gate is closed",
-        file="cast_checks.py",
+        file="casts/checks.py",
         old="""\
     permit = lens.permit()
     if permit is not None:
@@ -114,7 +114,7 @@ EXITS: Final[tuple[Mutant, ...]] = (
     Mutant(
         name="cast-unasked-after-opening",
         breaks="a player is told an address although the gate closed while it was made",
-        file="casting.py",
+        file="casts/sessions.py",
         old="            _require(permit, lens)\n",
         new="",
         tests=("tests/test_casting.py::test_switching_off_while_the_stream_of_a_cast_is_opened",),

@@ -153,7 +153,7 @@ SWITCH: Final[tuple[Mutant, ...]] = (
     Mutant(
         name="dead-casts-forgotten",
         breaks="a player out of reach at the dark goes on when it comes back",
-        file="casting.py",
+        file="casts/sessions.py",
         old="        self.remember_dead(session.token)\n",
         new="",
         tests=("tests/test_casting.py::test_a_player_out_of_reach_is_stopped_when_it_comes_back",),

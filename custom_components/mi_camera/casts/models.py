@@ -27,12 +27,12 @@ from typing import TYPE_CHECKING, Final
 from homeassistant.core import callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 
-from .miss import Codec
+from ..miss import Codec
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
-    from .media import PictureFormat
+    from ..media import PictureFormat
 
 CAST_DOMAIN: Final = "cast"
 _HIGH_PROFILE: Final = 100

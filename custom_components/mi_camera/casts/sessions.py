@@ -16,28 +16,28 @@ from homeassistant.core import Event, EventStateChangedData, callback
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.event import async_call_later
 
-from .cast_address import CastAddress
-from .cast_checks import check_lens, check_policy, check_target
-from .cast_feed import async_feed_for
-from .cast_load import async_load
-from .cast_news import CastEventType, CastNews
-from .cast_players import CastPlayers
-from .cast_session import CastSession, CastState, EndReason, left_for
-from .cast_view import DATA_CAST_ADDRESSES
-from .const import DOMAIN, LOGGER
-from .exceptions import MiCameraError
-from .foreign_casts import ForeignCasts
+from ..const import DOMAIN, LOGGER
+from ..exceptions import MiCameraError
+from .address import CastAddress
+from .checks import check_lens, check_policy, check_target
+from .feed import async_feed_for
+from .foreign import ForeignCasts
+from .load import async_load
+from .news import CastEventType, CastNews
+from .players import CastPlayers
+from .session import CastSession, CastState, EndReason, left_for
+from .view import DATA_CAST_ADDRESSES
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from homeassistant.core import Context
 
-    from .cast_session import CastTarget
-    from .coordinator import CameraCoordinator
-    from .gate import Permit
-    from .hub import Hub
-    from .lens import Lens
+    from ..coordinator import CameraCoordinator
+    from ..gate import Permit
+    from ..hub import Hub
+    from ..lens import Lens
+    from .session import CastTarget
 
 HLS_TYPE = "application/vnd.apple.mpegurl"
 MAX_SESSIONS = 32

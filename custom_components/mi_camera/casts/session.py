@@ -13,16 +13,16 @@ from homeassistant.components.media_player import ATTR_MEDIA_CONTENT_ID, MediaPl
 from homeassistant.const import ATTR_FRIENDLY_NAME, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import callback
 
-from .cast_news import CastEvent, CastEventType
+from .news import CastEvent, CastEventType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
     from homeassistant.core import Context, State
 
-    from .cast_source import CastSource
-    from .gate import Permit
-    from .lens import Lens
+    from ..gate import Permit
+    from ..lens import Lens
+    from .source import CastSource
 
 SHOWING = {MediaPlayerState.PLAYING, MediaPlayerState.BUFFERING, MediaPlayerState.PAUSED}
 

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 from homeassistant.const import ATTR_DEVICE_ID
 from homeassistant.core import callback
 
-from .const import DOMAIN
-from .gate_events import utc_now
-from .gate_followers import run_logged
-from .gate_news import (
+from ..const import DOMAIN
+from ..gate_events import utc_now
+from ..gate_followers import run_logged
+from ..gate_news import (
     ATTR_AT,
     ATTR_BY,
     ATTR_CAMERA,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from homeassistant.core import Context, HomeAssistant
 
-    from .cast_session import EndReason
+    from .session import EndReason
 
 ATTR_CAMERA_ENTITY: Final = "camera_entity"
 ATTR_PLAYER: Final = "media_player"

@@ -20,14 +20,14 @@ from homeassistant.const import (
 from homeassistant.core import Event, EventStateChangedData, callback
 from homeassistant.exceptions import HomeAssistantError
 
-from .cast_session import shows
-from .const import DOMAIN, LOGGER
-from .gate_events import GateEvent, GateEventType
+from ..const import DOMAIN, LOGGER
+from ..gate_events import GateEvent, GateEventType
+from .session import shows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from .hub import Hub
+    from ..hub import Hub
 
 STOP_TIMEOUT = 15.0
 # Tokens of the past are remembered so that a player that was out of reach when pictures

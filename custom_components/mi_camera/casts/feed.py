@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 from homeassistant.setup import async_setup_component
 
-from .cast_models import async_cast_model
-from .const import DOMAIN
-from .exceptions import session_error
-from .media import Feed, FeedState, Trouble, UpstreamError, picture_format
+from ..const import DOMAIN
+from ..exceptions import session_error
+from ..media import Feed, FeedState, Trouble, UpstreamError, picture_format
+from .models import async_cast_model
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
-    from .gate import Permit
-    from .lens import Lens
-    from .media import AccessUnit
+    from ..gate import Permit
+    from ..lens import Lens
+    from ..media import AccessUnit
 
 FIRST_PICTURE = 20.0
 """Seconds a camera may take for its first picture, waking it included."""

@@ -17,19 +17,19 @@ from homeassistant.core import Event, EventStateChangedData, callback
 from homeassistant.helpers.event import async_call_later
 from homeassistant.util import dt as dt_util
 
-from .cast_news import CastEvent, CastEventType
-from .cast_session import EndReason, shown_token
-from .const import DOMAIN, LOGGER
+from ..const import DOMAIN, LOGGER
+from .news import CastEvent, CastEventType
+from .session import EndReason, shown_token
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from homeassistant.core import State
 
-    from .cast_news import CastNews
-    from .cast_players import CastPlayers
-    from .hub import Hub
-    from .lens import Lens
+    from ..hub import Hub
+    from ..lens import Lens
+    from .news import CastNews
+    from .players import CastPlayers
 
 MAX_TOKENS = 1024
 

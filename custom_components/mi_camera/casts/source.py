@@ -10,14 +10,14 @@ import weakref
 
 from homeassistant.core import callback
 
-from .media import HlsSession, clock
-from .media.hard_abort import hard_abort
+from ..media import HlsSession, clock
+from ..media.hard_abort import hard_abort
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .gate import Permit
-    from .media import Feed, HlsSegment, Origin, Source
+    from ..gate import Permit
+    from ..media import Feed, HlsSegment, Origin, Source
 
 __all__ = ["CAST_PATH", "CastAddresses", "CastSource", "SessionHls"]
 

@@ -10,15 +10,15 @@ from homeassistant.const import ATTR_ENTITY_ID, EVENT_STATE_CHANGED
 from homeassistant.core import Event, EventStateChangedData, callback
 from homeassistant.exceptions import HomeAssistantError
 
-from .cast_session import CastState, EndReason, left_for, player_name, plays, shows
-from .const import LOGGER
-from .exceptions import MiCameraError, MiCameraInputError, session_error
-from .media import UpstreamError
+from ..const import LOGGER
+from ..exceptions import MiCameraError, MiCameraInputError, session_error
+from ..media import UpstreamError
+from .session import CastState, EndReason, left_for, player_name, plays, shows
 
 if TYPE_CHECKING:
     from homeassistant.core import Context, HomeAssistant, State
 
-    from .cast_session import CastSession
+    from .session import CastSession
 
 PLAYING_TIMEOUT = 25.0
 """Seconds for each attempt."""

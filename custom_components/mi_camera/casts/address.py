@@ -10,9 +10,9 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.network import NoURLAvailableError, get_url
 from yarl import URL
 
-from .const import DOMAIN
-from .exceptions import MiCameraError
-from .gate_issues import NOTHING, plain
+from ..const import DOMAIN
+from ..exceptions import MiCameraError
+from ..gate_issues import NOTHING, plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable

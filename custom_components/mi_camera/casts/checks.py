@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 from homeassistant.components.media_player import MediaPlayerEntityFeature
 from homeassistant.const import ATTR_SUPPORTED_FEATURES, STATE_UNAVAILABLE, STATE_UNKNOWN
 
-from .cast_session import player_name
-from .exceptions import MiCameraError, MiCameraInputError
+from ..exceptions import MiCameraError, MiCameraInputError
+from .session import player_name
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
-    from .cast_session import CastTarget
-    from .gate import Permit
-    from .lens import Lens
+    from ..gate import Permit
+    from ..lens import Lens
+    from .session import CastTarget
 
 
 def check_lens(lens: Lens) -> Permit:

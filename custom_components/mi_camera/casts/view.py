@@ -10,13 +10,13 @@ from homeassistant.core import callback
 from homeassistant.helpers.http import HomeAssistantView
 from homeassistant.util.hass_dict import HassKey
 
-from .cast_source import CAST_PATH, CastAddresses
-from .const import DOMAIN
+from ..const import DOMAIN
+from .source import CAST_PATH, CastAddresses
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
-    from .cast_source import SessionHls
+    from .source import SessionHls
 
 DATA_CAST_ADDRESSES: HassKey[CastAddresses] = HassKey(f"{DOMAIN}_cast_addresses")
 
