@@ -21,6 +21,7 @@ from homeassistant.helpers import config_validation as cv, entity_registry as er
 from homeassistant.helpers.target import TargetSelection, async_extract_referenced_entity_ids
 import probatio as vol
 
+from .casts.request import CastRequest
 from .casts.session import CastTarget
 from .const import DOMAIN
 from .exceptions import MiCameraError, MiCameraInputError
@@ -173,8 +174,12 @@ async def _cast(call: ServiceCall) -> ServiceResponse:
     lenses = _lenses(call, hub)
     await _require_control(call, lenses)
     targets = _targets(lenses, list(dict.fromkeys(call.data[ATTR_MEDIA_PLAYER])))
-    sessions = await hub.casts.async_cast(targets, call.data.get(ATTR_DURATION), call.context)
+    sessions = await hub.casts.async_cast(targets, _cast_request(call), call.context)
     return {"sessions": [session.as_dict() for session in sessions]}
+
+
+def _cast_request(call: ServiceCall) -> CastRequest:
+    return CastRequest(duration=call.data.get(ATTR_DURATION))
 
 
 def _targets(lenses: Mapping[str, Lens], players: list[str]) -> list[CastTarget]:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from ..gate import Permit
     from ..hub import Hub
     from ..lens import Lens
+    from .request import CastRequest
     from .session import CastTarget
 
 HLS_TYPE = "application/vnd.apple.mpegurl"
@@ -74,7 +75,7 @@ class CastSessions:
     async def async_cast(
         self,
         targets: Collection[CastTarget],
-        duration: timedelta | None,
+        request: CastRequest,
         context: Context,
     ) -> list[CastSession]:
         """Show lenses on players and return the sessions once all of them are played.
@@ -91,7 +92,7 @@ class CastSessions:
         started: dict[CastTarget, CastSession] = {}
 
         async def start(target: CastTarget) -> None:
-            started[target] = await self._async_cast_one(target, base, duration, context)
+            started[target] = await self._async_cast_one(target, base, request, context)
 
         try:
             async with asyncio.TaskGroup() as group:
@@ -106,7 +107,7 @@ class CastSessions:
         return [started[target] for target in targets]
 
     async def _async_cast_one(
-        self, target: CastTarget, base: str, duration: timedelta | None, context: Context
+        self, target: CastTarget, base: str, request: CastRequest, context: Context
     ) -> CastSession:
         lens, camera, player = target.lens, target.camera, target.player
         permit = check_lens(lens)
@@ -134,7 +135,7 @@ class CastSessions:
             _require(permit, lens)
             check_policy(self._hass, target)
             await async_load(self._hass, session, media, base, context)
-            self._watch(session, duration)
+            self._watch(session, request.duration)
         except HomeAssistantError as err:
             await self.async_end(session, EndReason.LOAD_FAILED)
             if not permit.valid:
