@@ -1,11 +1,11 @@
-"""Buttons that turn a camera, a step for each press."""
+"""Buttons that turn a camera, a step for each press, and those of other actions."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, override
 
-from homeassistant.components.button import ButtonEntity, ButtonEntityDescription
+from homeassistant.components.button import ButtonDeviceClass, ButtonEntity, ButtonEntityDescription
 from homeassistant.const import EntityCategory
 from homeassistant.core import callback
 
@@ -49,13 +49,33 @@ BUTTONS = (
     ),
 )
 
+ACTIONS = (
+    ButtonEntityDescription(
+        key="camera-control:restart-device",
+        device_class=ButtonDeviceClass.RESTART,
+        entity_category=EntityCategory.CONFIG,
+    ),
+    ButtonEntityDescription(
+        key="memory-card-management:pop-up",
+        translation_key="card_eject",
+        entity_category=EntityCategory.CONFIG,
+    ),
+    ButtonEntityDescription(
+        key="memory-card-management:format",
+        translation_key="card_format",
+        entity_category=EntityCategory.CONFIG,
+        # It deletes all recordings.
+        entity_registry_enabled_default=False,
+    ),
+)
+
 
 async def async_setup_entry(
     hass: HomeAssistant,
     entry: MiCameraConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the buttons of each camera that has a motor, or may have one."""
+    """Add those of the motor to each camera that has one, or may, and those of its actions."""
 
     @callback
     def add(coordinator: CameraCoordinator) -> None:
@@ -64,6 +84,22 @@ async def async_setup_entry(
                 [MotorButton(coordinator, one) for one in BUTTONS],
                 config_subentry_id=coordinator.subentry_id,
             )
+        missing = {one.key: one for one in ACTIONS}
+
+        @callback
+        def look() -> None:
+            # What it can do is known for sure once it has answered.
+            if not coordinator.answers:
+                return
+            known = [key for key in missing if key in coordinator.settings.spec.actions]
+            if known:
+                async_add_entities(
+                    [ActionButton(coordinator, missing.pop(key)) for key in known],
+                    config_subentry_id=coordinator.subentry_id,
+                )
+
+        entry.async_on_unload(coordinator.async_add_listener(look))
+        look()
 
     entry.runtime_data.async_on_camera(add)
 
@@ -85,3 +121,19 @@ class MotorButton(MiCameraEntity, ButtonEntity):
     async def async_press(self) -> None:
         """Do a step."""
         await self.coordinator.motor.async_press(self.entity_description.operation)
+
+
+class ActionButton(MiCameraEntity, ButtonEntity):
+    """A press carries out an action of the camera's specification."""
+
+    def __init__(
+        self, coordinator: CameraCoordinator, description: ButtonEntityDescription
+    ) -> None:
+        """Carry out the action that the description's key names."""
+        super().__init__(coordinator, description.key)
+        self.entity_description = description
+
+    @override
+    async def async_press(self) -> None:
+        """Do it."""
+        await self.coordinator.settings.async_act(self.entity_description.key)

@@ -4,21 +4,43 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, override
 
-from homeassistant.components.switch import SwitchEntity
+from homeassistant.components.switch import SwitchEntity, SwitchEntityDescription
+from homeassistant.const import EntityCategory
 from homeassistant.core import callback
 
+from .device import POWER
 from .entity import HubEntity, MiCameraEntity
 from .gate.camera_gate import Hold
+from .setting_entity import SettingEntity, async_add_settings
 
 if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
     from .coordinator import CameraCoordinator
+    from .device import SpecProperty
     from .hub import Hub, MiCameraConfigEntry
 
 # Nothing may stand in a queue before the kill switch.
 PARALLEL_UPDATES = 0
+
+SETTINGS = (
+    SwitchEntityDescription(key=POWER, translation_key="lens"),
+    *(
+        SwitchEntityDescription(
+            key=key, translation_key=translation_key, entity_category=EntityCategory.CONFIG
+        )
+        for key, translation_key in (
+            ("camera-control:glimmer-full-color", "glimmer_full_color"),
+            ("camera-control:hdr", "hdr"),
+            ("camera-control:motion-tracking", "motion_tracking"),
+            ("camera-control:time-watermark", "time_watermark"),
+            ("camera-control:wdr-mode", "wdr_mode"),
+            ("indicator-light:on", "indicator_light"),
+            ("motion-detection:motion-detection", "motion_detection"),
+        )
+    ),
+)
 
 
 async def async_setup_entry(
@@ -35,6 +57,45 @@ async def async_setup_entry(
         async_add_entities([PrivacySwitch(coordinator)], config_subentry_id=coordinator.subentry_id)
 
     hub.async_on_camera(add)
+    async_add_settings(entry, async_add_entities, SETTINGS, _make_setting)
+
+
+def _make_setting(
+    coordinator: CameraCoordinator, description: SwitchEntityDescription, prop: SpecProperty
+) -> SettingSwitch | None:
+    if prop.format != "bool" or not prop.writable:
+        return None
+    kind = LensSwitch if description.key == POWER else SettingSwitch
+    return kind(coordinator, description)
+
+
+class SettingSwitch(SettingEntity, SwitchEntity):
+    """A setting that is on or off."""
+
+    @property
+    @override
+    def is_on(self) -> bool:
+        """What the camera told."""
+        return self.told is True or self.told == 1
+
+    @override
+    async def async_turn_on(self, **kwargs: Any) -> None:
+        """Set it."""
+        await self.async_set(value=True)
+
+    @override
+    async def async_turn_off(self, **kwargs: Any) -> None:
+        """Unset it."""
+        await self.async_set(value=False)
+
+
+class LensSwitch(SettingSwitch):
+    """The lens, awake or asleep."""
+
+    @override
+    async def async_set(self, value: object) -> None:
+        """Wake it or put it to sleep, as the camera entity does."""
+        await self.coordinator.async_set_power(on=value is True)
 
 
 class PicturesSwitch(HubEntity, SwitchEntity):

@@ -52,7 +52,7 @@ class MiioMethods:
         self._state = state
         self._on_wake = on_wake
         self.legacy = LegacyMethods(spec, state, on_restart)
-        self.miot = MiotMethods(spec, state, on_wake)
+        self.miot = MiotMethods(spec, state, on_wake, on_restart)
         legacy = spec.model in LEGACY_MODELS
         self._methods: dict[str, Callable[[JSON], dict[str, JSON]]] = {"miIO.info": self._info}
         if spec.asleep:

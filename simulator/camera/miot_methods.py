@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
-from simulator.camera.miot_spec import WAKING_PROPERTY, MiotProperty, Value, spec_for
+from simulator.camera.miot_families import WAKING_PROPERTY, spec_for
 from simulator.camera.rpc import (
     BAD_ARGUMENTS,
     BAD_VALUE,
@@ -19,6 +20,7 @@ from simulator.camera.rpc import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from simulator.camera.miot_spec import MiotProperty, Value
     from simulator.camera.rpc import JSON
     from simulator.camera.spec import CameraSpec
     from simulator.camera.state import CameraState
@@ -28,11 +30,16 @@ class MiotMethods:
     """Carries out MIoT requests on a `CameraState`."""
 
     def __init__(
-        self, spec: CameraSpec, state: CameraState, on_wake: Callable[[], None] | None
+        self,
+        spec: CameraSpec,
+        state: CameraState,
+        on_wake: Callable[[], None] | None,
+        on_restart: Callable[[], None] | None = None,
     ) -> None:
         """Give the state the properties that only MIoT knows."""
         self._state = state
         self._on_wake = on_wake
+        self._on_restart = on_restart
         self._miot = spec_for(spec)
         for iid, item in self._miot.properties.items():
             if item.legacy is None:
@@ -99,6 +106,9 @@ class MiotMethods:
                     self._state.format_card()
                 case "pop-up":
                     self._state.eject_card()
+                case "restart-device" if self._on_restart is not None:
+                    # Answered first.
+                    asyncio.get_running_loop().call_soon(self._on_restart)
                 case "start-p2p-stream" if self._on_wake is not None:
                     self._on_wake()
             answer |= {"code": 0, "out": []}

@@ -1,21 +1,13 @@
-"""What a simulated camera's MIoT instance offers: properties and actions by number.
-
-The numbers are those public projects report for each family; value lists differ between
-families on purpose, as they do on real cameras (isa counts night vision 0 off, 1 on,
-2 auto; chuangmi keeps the order of its older commands), so that a client has to go by the
-specification of the model and not by habit.
-"""
+"""What a simulated camera's MIoT instance offers, and how the public service describes it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from simulator.camera.spec import CameraSpec
 
 type Value = bool | int | str
 type Iid = tuple[int, int]
@@ -43,8 +35,12 @@ class MiotProperty:
     """The property of the older commands that is the same thing."""
     values: Mapping[int, Value] = field(default_factory=dict)
     """Value list: number here to value of `legacy`; empty for no list."""
+    labels: Mapping[int, str] = field(default_factory=dict)
+    """What the value list calls its numbers; empty for no list in the specification."""
     limits: tuple[int, int] | None = None
     """Smallest and largest number."""
+    step: int = 1
+    unit: str | None = None
     readable: bool = True
     writable: bool = True
     default: Value = 0
@@ -59,8 +55,8 @@ class MiotProperty:
                 return isinstance(value, str) and len(value) <= 64
         if not isinstance(value, int) or isinstance(value, bool):
             return False
-        if self.values:
-            return value in self.values
+        if numbers := self.values or self.labels:
+            return value in numbers
         low, high = self.limits or (0, _LARGEST[self.format])
         return low <= value <= high
 
@@ -80,74 +76,75 @@ class MiotSpec:
 
     properties: Mapping[Iid, MiotProperty]
     actions: Mapping[Iid, MiotAction]
+    services: Mapping[int, str]
+    """Names of the services, by siid."""
+
+    def instance(self, model: str) -> dict[str, Any]:
+        """Describe it as the public service describes the model's instance."""
+        return {
+            "type": urn(model),
+            "description": "Camera",
+            "services": [
+                {
+                    "iid": siid,
+                    "type": f"urn:miot-spec-v2:service:{name}:0000782F:{_dashed(model)}:1",
+                    "description": name.replace("-", " ").title(),
+                    "properties": [
+                        _described(iid[1], one, model)
+                        for iid, one in self.properties.items()
+                        if iid[0] == siid
+                    ],
+                    "actions": [
+                        {
+                            "iid": iid[1],
+                            "type": _type("action", one.name, model),
+                            "description": one.name.replace("-", " ").title(),
+                            "in": list(range(1, one.arguments + 1)),
+                            "out": [],
+                        }
+                        for iid, one in self.actions.items()
+                        if iid[0] == siid
+                    ],
+                }
+                for siid, name in self.services.items()
+            ],
+        }
+
+
+def urn(model: str) -> str:
+    """Return the URN of a model's specification."""
+    return f"urn:miot-spec-v2:device:camera:0000A01C:{_dashed(model)}:1"
+
+
+def _described(piid: int, one: MiotProperty, model: str) -> dict[str, Any]:
+    member: dict[str, Any] = {
+        "iid": piid,
+        "type": _type("property", one.name, model),
+        "description": one.name.replace("-", " ").title(),
+        "format": one.format.value,
+        "access": [
+            *(["read"] if one.readable else []),
+            *(["write"] if one.writable else []),
+            "notify",
+        ],
+        "unit": one.unit or "none",
+    }
+    if one.labels:
+        member["value-list"] = [
+            {"value": number, "description": label} for number, label in one.labels.items()
+        ]
+    elif one.limits is not None:
+        member["value-range"] = [*one.limits, one.step]
+    return member
+
+
+def _type(kind: str, name: str, model: str) -> str:
+    return f"urn:miot-spec-v2:{kind}:{name}:00000001:{_dashed(model)}:1"
+
+
+def _dashed(model: str) -> str:
+    maker, _, rest = model.partition(".camera.")
+    return f"{maker}-{rest or maker}"
 
 
 _LARGEST: Final = {Format.UINT8: 0xFF, Format.UINT16: 0xFFFF, Format.UINT32: 0xFFFFFFFF}
-_FLIP: Final = {0: False, 180: True}
-_RECORD: Final = {0: "off", 1: "on", 2: "stop"}
-
-_COMMON: Final[dict[Iid, MiotProperty]] = {
-    (2, 1): MiotProperty("on", Format.BOOL, legacy="power"),
-    (2, 2): MiotProperty("image-rollover", Format.UINT16, legacy="flip", values=_FLIP),
-    (2, 4): MiotProperty("time-watermark", Format.BOOL, legacy="watermark"),
-    (2, 7): MiotProperty("recording-mode", Format.UINT8, legacy="motion_record", values=_RECORD),
-    (3, 1): MiotProperty("on", Format.BOOL, legacy="light"),
-    (4, 1): MiotProperty("status", Format.UINT8, legacy="sdcard_status", writable=False),
-    (4, 2): MiotProperty("storage-total-space", Format.UINT32, writable=False, default=31_000_000),
-    (4, 3): MiotProperty("storage-free-space", Format.UINT32, writable=False, default=9_000_000),
-    (4, 4): MiotProperty("storage-used-space", Format.UINT32, writable=False, default=22_000_000),
-    (5, 1): MiotProperty("motion-detection", Format.BOOL, default=True),
-    (5, 2): MiotProperty("alarm-interval", Format.UINT8, limits=(1, 30), default=5),
-    (5, 3): MiotProperty("detection-sensitivity", Format.UINT8, limits=(1, 3), default=2),
-    (5, 4): MiotProperty("motion-detection-start-time", Format.STRING, default="00:00:00"),
-    (5, 5): MiotProperty("motion-detection-end-time", Format.STRING, default="23:59:59"),
-}
-_CHUANGMI: Final[dict[Iid, MiotProperty]] = {
-    **_COMMON,
-    (2, 3): MiotProperty(
-        "night-shot", Format.UINT8, legacy="night_mode", values={0: 0, 1: 1, 2: 2}
-    ),
-    (2, 5): MiotProperty("wdr-mode", Format.BOOL, legacy="wdr"),
-    (2, 6): MiotProperty("glimmer-full-color", Format.BOOL, legacy="full_color"),
-}
-_ISA: Final[dict[Iid, MiotProperty]] = {
-    **_COMMON,
-    (2, 3): MiotProperty(
-        "night-shot", Format.UINT8, legacy="night_mode", values={0: 1, 1: 2, 2: 0}
-    ),
-}
-_STORAGE: Final[dict[Iid, MiotAction]] = {
-    (4, 1): MiotAction("format"),
-    (4, 2): MiotAction("pop-up"),
-}
-CHUANGMI: Final = MiotSpec(_CHUANGMI, _STORAGE)
-ISA: Final = MiotSpec(
-    _ISA,
-    {
-        **_STORAGE,
-        (7, 1): MiotAction("start-p2p-stream"),
-        (7, 2): MiotAction("stop-stream"),
-    },
-)
-
-
-WAKING_PROPERTY: Final = (12, 1)
-"""Writing it wakes some battery cameras, even to the value it has (public issue threads)."""
-_BATTERY_PROPERTIES: Final[dict[Iid, MiotProperty]] = {
-    WAKING_PROPERTY: MiotProperty("night-shot", Format.UINT8, limits=(0, 2)),
-}
-_BATTERY_ACTIONS: Final[dict[Iid, MiotAction]] = {
-    (7, 1): MiotAction("start-p2p-stream"),
-    (9, 1): MiotAction("start-p2p-stream"),
-}
-"""Which of the two siids it is differs between doorbells, so ours have both."""
-
-
-def spec_for(camera: CameraSpec) -> MiotSpec:
-    """Return the instance of a model; unknown ones look like chuangmi's."""
-    spec = ISA if camera.model.startswith("isa.") else CHUANGMI
-    if not camera.asleep:
-        return spec
-    return MiotSpec(
-        {**spec.properties, **_BATTERY_PROPERTIES}, {**spec.actions, **_BATTERY_ACTIONS}
-    )

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from types import SimpleNamespace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -30,13 +30,10 @@ from custom_components.mi_camera.device import (
     ungated,
 )
 from custom_components.mi_camera.device.legacy import ProtocolBridge
-from custom_components.mi_camera.device.miot_names import (
-    DEFAULT,
-    MODELS,
-    POWER,
-    PropertyId,
-    names_for,
-)
+from custom_components.mi_camera.device.legacy_spec import LEGACY_SPEC
+from custom_components.mi_camera.device.miot_bundled import BUNDLED, bundled_spec
+from custom_components.mi_camera.device.miot_names import POWER, PropertyId
+from custom_components.mi_camera.device.miot_spec import MiotSpec
 from tests.device.conftest import DID, LOW_DID, TOKEN, MakeDevice, MakeScripted
 
 if TYPE_CHECKING:
@@ -101,12 +98,12 @@ async def test_info(endpoint: MiioEndpoint, make_device: MakeDevice, model: str)
 @pytest.mark.parametrize(
     ("model", "names"),
     [
-        (LEGACY, {"power", "wdr", "max_client", "motion_record"}),
+        (LEGACY, {POWER, "camera-control:wdr-mode", "camera-control:recording-mode"}),
         (MIOT, {POWER, "camera-control:night-shot", "motion-detection:motion-detection"}),
         ("chuangmi.camera.046c04", {POWER, "camera-control:wdr-mode"}),
         ("chuangmi.camera.021a04", {POWER, "camera-control:glimmer-full-color"}),
         (UNKNOWN, {POWER}),
-        ("chuangmi.camera.ipc013", {"power"}),  # older, but unknown to python-miio
+        ("chuangmi.camera.ipc013", {POWER}),  # older, but unknown to python-miio
     ],
 )
 async def test_status_and_power(
@@ -129,14 +126,99 @@ async def test_status_and_power(
 async def test_legacy_values(endpoint: MiioEndpoint, make_device: MakeDevice) -> None:
     device = await make_device(1, LEGACY)
     device.state.properties["night_mode"] = 2
-    del device.state.properties["track"]
-    properties = (
-        await CameraDevice(endpoint, device.host, TOKEN, LEGACY).status(allowed=ungated)
-    ).properties
-    assert properties["night_mode"] == 2
-    assert properties["watermark"] is True
-    assert properties["flip"] is False
-    assert "track" not in properties
+    device.state.properties["motion_record"] = "stop"
+    del device.state.properties["wdr"]
+    camera = CameraDevice(endpoint, device.host, TOKEN, LEGACY)
+    properties = (await camera.status(allowed=ungated)).properties
+    assert properties["camera-control:night-shot"] == 2
+    assert properties["camera-control:time-watermark"] is True
+    assert properties["camera-control:image-rollover"] == 0
+    assert properties["camera-control:recording-mode"] == 2
+    assert "camera-control:wdr-mode" not in properties
+    assert camera.spec is LEGACY_SPEC
+    assert set(properties) <= set(LEGACY_SPEC.properties)
+
+
+@pytest.mark.parametrize(
+    "name", [name for name, one in LEGACY_SPEC.properties.items() if one.values]
+)
+async def test_legacy_choices(endpoint: MiioEndpoint, make_device: MakeDevice, name: str) -> None:
+    device = await make_device(1, LEGACY)
+    camera = CameraDevice(endpoint, device.host, TOKEN, LEGACY)
+    for value in LEGACY_SPEC.properties[name].values:
+        await camera.set_properties({name: value.value}, allowed=ungated)
+        assert await camera.get_properties([name], allowed=ungated) == {name: value.value}
+
+
+@pytest.mark.parametrize(
+    "name", [n for n, one in LEGACY_SPEC.properties.items() if one.format == "bool"]
+)
+async def test_legacy_switches(endpoint: MiioEndpoint, make_device: MakeDevice, name: str) -> None:
+    device = await make_device(1, LEGACY)
+    camera = CameraDevice(endpoint, device.host, TOKEN, LEGACY)
+    for value in (True, False, True):
+        await camera.set_properties({name: value}, allowed=ungated)
+        assert await camera.get_properties([name, "no:such"], allowed=ungated) == {name: value}
+
+
+async def test_legacy_limits(endpoint: MiioEndpoint, make_device: MakeDevice) -> None:
+    device = await make_device(1, LEGACY)
+    camera = CameraDevice(endpoint, device.host, TOKEN, LEGACY)
+    for name in ("memory-card-management:status", "no-such:thing"):
+        with pytest.raises(MiioUnsupported):
+            await camera.set_properties({name: 1}, allowed=ungated)
+    with pytest.raises(MiioUnsupported):
+        await camera.act("no-such:thing", allowed=ungated)
+    assert await camera.act("memory-card-management:pop-up", allowed=ungated) == []
+    assert device.state.properties["sdcard_status"] == 5
+
+
+@pytest.mark.parametrize("model", [MIOT, "chuangmi.camera.046c04"])
+async def test_actions(endpoint: MiioEndpoint, make_device: MakeDevice, model: str) -> None:
+    device = await make_device(1, model)
+    camera = CameraDevice(endpoint, device.host, TOKEN, model)
+    assert await camera.act("memory-card-management:pop-up", allowed=ungated) == []
+    assert device.state.properties["sdcard_status"] == 5
+    for name, inputs in (("no-such:thing", ()), ("memory-card-management:pop-up", (1,))):
+        with pytest.raises(MiioUnsupported):
+            await camera.act(name, inputs, allowed=ungated)
+    await camera.status(allowed=ungated)
+    camera.use(MiotSpec("urn:x", {}, {"a:b": bundled_spec(MIOT).actions["p2p-stream:stop-stream"]}))
+    if model != MIOT:
+        with pytest.raises(MiioUnsupported):
+            await camera.act("a:b", allowed=ungated)
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        (b'{"code":0,"out":[1,{"piid":2,"value":"x"},null,[5]]}', [1, "x"]),
+        (b'{"code":1}', []),
+        (b'{"code":-4006}', MiioDeviceError),
+        (b'{"code":-4003}', MiioUnsupported),
+        (b"[]", MiioBadReply),
+        (b'{"code":0,"out":5}', MiioBadReply),
+        (b"{}", MiioUnsupported),
+    ],
+)
+async def test_what_an_action_gives(
+    endpoint: MiioEndpoint, make_scripted: MakeScripted, answer: bytes, outcome: Any
+) -> None:
+    camera = CameraDevice(endpoint, await scripted(make_scripted, answer), TOKEN, MIOT)
+    if isinstance(outcome, list):
+        assert await camera.act("memory-card-management:format", allowed=ungated) == outcome
+    else:
+        with pytest.raises(outcome):
+            await camera.act("memory-card-management:format", allowed=ungated)
+
+
+async def test_only_what_is_watched_is_asked(
+    endpoint: MiioEndpoint, make_device: MakeDevice
+) -> None:
+    device = await make_device(1, MIOT)
+    camera = CameraDevice(endpoint, device.host, TOKEN, MIOT)
+    camera.watch(["indicator-light:on", "no-such:thing"])
+    assert set((await camera.status(allowed=ungated)).properties) == {POWER, "indicator-light:on"}
 
 
 async def test_what_a_model_lacks_is_left_out(
@@ -144,7 +226,7 @@ async def test_what_a_model_lacks_is_left_out(
 ) -> None:
     device = await make_device(1, "chuangmi.camera.046c04")
     camera = CameraDevice(endpoint, device.host, TOKEN, device.spec.model)
-    assert "camera-control:motion-tracking" in names_for(device.spec.model)
+    assert "camera-control:motion-tracking" in camera.spec.properties
     assert "camera-control:motion-tracking" not in (await camera.status(allowed=ungated)).properties
     with pytest.raises(MiioUnsupported):
         await camera.set_properties({"camera-control:motion-tracking": True}, allowed=ungated)
@@ -427,11 +509,12 @@ async def test_token_stays_out_of_texts(
         assert repr(token)[2:-1] not in texts
 
 
-def test_names() -> None:
-    assert names_for(UNKNOWN) is DEFAULT
-    for names in (*MODELS.values(), DEFAULT):
-        assert names[POWER] == PropertyId(2, 1)
-        assert len(set(names.values())) == len(names)
+def test_bundled_specifications() -> None:
+    assert list(bundled_spec(UNKNOWN).properties) == [POWER]
+    for spec in (*BUNDLED.values(), bundled_spec(UNKNOWN)):
+        ids = [one.ids for one in spec.properties.values()]
+        assert spec.properties[POWER].ids == PropertyId(2, 1)
+        assert len(set(ids)) == len(ids)
 
 
 @pytest.mark.parametrize("model", [LEGACY, MIOT, UNKNOWN])

@@ -18,10 +18,14 @@ from .errors import (
     MiioWrongDevice,
 )
 from .library import load_library
+from .miot_bundled import bundled_spec
+from .miot_names import POWER
+from .miot_spec import MiotSpec, SpecAction, SpecError, SpecProperty, find_urn
 from .packet import Hello
 from .search import find_device
 
 __all__ = [
+    "POWER",
     "CameraDevice",
     "CameraStatus",
     "DeviceInfo",
@@ -36,7 +40,13 @@ __all__ = [
     "MiioTimeout",
     "MiioUnsupported",
     "MiioWrongDevice",
+    "MiotSpec",
+    "SpecAction",
+    "SpecError",
+    "SpecProperty",
+    "bundled_spec",
     "find_device",
+    "find_urn",
     "load_library",
     "ungated",
 ]

@@ -11,8 +11,9 @@ from concurrent.futures import CancelledError, Future
 import threading
 from typing import TYPE_CHECKING, Any, Final
 
-from .errors import MiioBadReply, MiioClosed, MiioTimeout
-from .miot import MAX_TEXT, Scalar
+from .errors import MiioBadReply, MiioClosed, MiioTimeout, MiioUnsupported
+from .legacy_spec import LEGACY
+from .miot import MAX_TEXT, NO_SUCH, Scalar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -129,18 +130,24 @@ class LegacyCamera:
         )
 
     async def status(self, *, allowed: Callable[[], bool]) -> dict[str, Scalar]:
-        """Properties by python-miio's names: on/off as bool, numeric text as int.
+        """Properties by MIoT name, as `LEGACY` has them.
 
         A property the device leaves empty is left out.
         """
         data = await self._run(lambda camera: camera.status().data, allowed)
-        return {
-            str(name): value for name, raw in data.items() if (value := _value(raw)) is not None
-        }
+        found: dict[str, Scalar] = {}
+        for name, one in LEGACY.items():
+            raw = _value(data.get(one.name))
+            if raw is not None and (value := one.read(raw)) is not None:
+                found[name] = value
+        return found
 
-    async def set_power(self, on: bool, *, allowed: Callable[[], bool]) -> None:
-        """Wake the lens or put it to sleep."""
-        await self._run(lambda camera: camera.on() if on else camera.off(), allowed)
+    async def set(self, name: str, value: Scalar, *, allowed: Callable[[], bool]) -> None:
+        """Set a property of `LEGACY`; raises `MiioUnsupported` for another one."""
+        one = LEGACY.get(name)
+        if one is None or (write := one.write) is None:
+            raise MiioUnsupported(NO_SUCH, name)
+        await self._run(lambda camera: write(camera, value), allowed)
 
     async def _run(self, method: Callable[[Any], Any], allowed: Callable[[], bool]) -> Any:
         library = self._endpoint.library

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from itertools import batched
+import math
 from typing import TYPE_CHECKING, Final
 
 from .errors import MiioBadReply, MiioDeviceError, MiioUnsupported
@@ -16,17 +17,19 @@ from .miot_names import PropertyId
 from .packet import JsonValue
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from .miot_names import Names
+    from .miot_spec import SpecAction
 
-type Scalar = str | int | bool
+type Scalar = str | int | float | bool
 type Call = Callable[[str, JsonValue], Awaitable[JsonValue]]
 """Method and parameters to result."""
 
 MAX_ITEMS: Final = 10
 """Items in one call: replies have to fit a datagram of about 1 KB."""
 MAX_TEXT: Final = 256
+MAX_OUTPUTS: Final = 32
 NO_SUCH: Final = -4003
 ABSENT_CODES: Final = frozenset({-4001, -4002, NO_SUCH})
 
@@ -74,6 +77,26 @@ async def write_properties(call: Call, names: Names, values: Mapping[str, Scalar
                 raise item_error(code, name)
 
 
+async def call_action(
+    call: Call, action: SpecAction, name: str, inputs: Collection[Scalar]
+) -> list[Scalar]:
+    """Carry out an action and return what comes out of it; raises `MiioError`."""
+    result = await call(
+        "action",
+        {"did": name, "siid": action.siid, "aiid": action.aiid, "in": list(inputs)},
+    )
+    if not isinstance(result, dict):
+        raise MiioBadReply("an action's answer is not an object")
+    if (code := _code(result)) not in {0, 1}:
+        raise item_error(code, name)
+    out = result.get("out", [])
+    if not isinstance(out, list) or len(out) > MAX_OUTPUTS:
+        raise MiioBadReply("what an action gives is not a list")
+    # Some devices give objects with a number beside the value.
+    values = (_scalar(one.get("value") if isinstance(one, dict) else one) for one in out)
+    return [value for value in values if value is not None]
+
+
 def item_error(code: int, name: str) -> MiioDeviceError:
     """Error for one item's code."""
     return (MiioUnsupported if code in ABSENT_CODES else MiioDeviceError)(code, name)
@@ -104,6 +127,8 @@ def _code(item: dict[str, JsonValue]) -> int:
 def _scalar(value: JsonValue) -> Scalar | None:
     match value:
         case bool() | int():
+            return value
+        case float() if math.isfinite(value):
             return value
         case str() if len(value) <= MAX_TEXT:
             return value
