@@ -23,6 +23,9 @@ from homeassistant.helpers.selector import (
     NumberSelector,
     NumberSelectorConfig,
     NumberSelectorMode,
+    QrCodeSelector,
+    QrCodeSelectorConfig,
+    QrErrorCorrectionLevel,
     SelectOptionDict,
     SelectSelector,
     SelectSelectorConfig,
@@ -30,21 +33,25 @@ from homeassistant.helpers.selector import (
     TextSelector,
     TextSelectorConfig,
     TextSelectorType,
+    TimeSelector,
 )
+from homeassistant.util import dt as dt_util
 import probatio as vol
 
 from .camera_config import CONF_QUALITY, CONF_SOUND, QUALITIES
 from .casts.policy import (
     CAST_TO,
+    CONF_CAST_FROM,
     CONF_CAST_MINUTES,
     CONF_CAST_PLAYERS,
     CONF_CAST_TO,
+    CONF_CAST_UNTIL,
     MAX_CAST_MINUTES,
     MAX_PLAYERS,
 )
 from .cloud import PRODUCTION, REGIONS
 from .const import DATA_ENDPOINTS, SUBENTRY_ACCOUNT, SUBENTRY_CAMERA
-from .sign_in import camera_from_cloud
+from .sign_in import FormError, camera_from_cloud
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,10 +60,15 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
 
     from .camera_config import CameraConfig
-    from .cloud import CloudDevice, CloudEndpoints
+    from .cloud import CloudDevice, CloudEndpoints, QrCode
     from .sign_in import SignedIn
 
 CONF_CAMERAS = "cameras"
+CONF_CAPTCHA = "captcha"
+CONF_CODE = "code"
+CONF_QR_CODE = "qr_code"
+CONF_USER_ID = "user_id"
+CONF_PASS_TOKEN = "pass_token"  # noqa: S105
 
 TEXT = TextSelector()
 SECRET = TextSelector(TextSelectorConfig(type=TextSelectorType.PASSWORD))
@@ -69,12 +81,19 @@ ACCOUNT_SCHEMA = vol.Schema(
     {
         vol.Required(CONF_USERNAME): TEXT,
         vol.Required(CONF_PASSWORD): SECRET,
-        vol.Required(CONF_REGION, default="de"): REGION,
+        vol.Optional(CONF_REGION): REGION,
     }
 )
-PASSWORD_SCHEMA = vol.Schema(
-    {vol.Required(CONF_USERNAME): TEXT, vol.Required(CONF_PASSWORD): SECRET}
+TOKEN_SCHEMA = vol.Schema(
+    {
+        vol.Required(CONF_USER_ID): TEXT,
+        vol.Required(CONF_PASS_TOKEN): SECRET,
+        vol.Optional(CONF_REGION): REGION,
+    }
 )
+REGION_SCHEMA = vol.Schema({vol.Optional(CONF_REGION): REGION})
+CAPTCHA_SCHEMA = vol.Schema({vol.Required(CONF_CAPTCHA): TEXT})
+CODE_SCHEMA = vol.Schema({vol.Required(CONF_CODE): TEXT})
 ADDRESS_SCHEMA = vol.Schema(
     {vol.Required(CONF_HOST): TEXT, vol.Required(CONF_TOKEN): SECRET, vol.Optional(CONF_NAME): TEXT}
 )
@@ -109,8 +128,30 @@ RECONFIGURE_SCHEMA = vol.Schema(
             ),
             vol.Coerce(int),
         ),
+        vol.Optional(CONF_CAST_FROM): TimeSelector(),
+        vol.Optional(CONF_CAST_UNTIL): TimeSelector(),
     }
 )
+
+
+def without_region(schema: vol.Schema) -> vol.Schema:
+    """Return the same form for an account whose region is known."""
+    return vol.Schema({key: value for key, value in schema.schema.items() if key != CONF_REGION})
+
+
+def qr_code_schema(code: QrCode | None) -> vol.Schema:
+    """Return the form that shows a QR code, or an empty one if there is none."""
+    if code is None:
+        return vol.Schema({})
+    return vol.Schema(
+        {
+            vol.Optional(CONF_QR_CODE): QrCodeSelector(
+                QrCodeSelectorConfig(
+                    data=code.text, scale=5, error_correction_level=QrErrorCorrectionLevel.MEDIUM
+                )
+            )
+        }
+    )
 
 
 def cameras_schema(cameras: Mapping[str, CameraConfig]) -> vol.Schema:
@@ -142,11 +183,11 @@ def usable(
 
 
 def account_data(signed_in: SignedIn, username: str) -> ConfigSubentryData:
-    """Return the subentry of an account that was just signed in to."""
+    """Return the subentry of an account that was just signed in to; its name may be unknown."""
     return ConfigSubentryData(
         data=signed_in.config.as_dict(),
         subentry_type=SUBENTRY_ACCOUNT,
-        title=username,
+        title=username or f"Xiaomi {signed_in.config.session.user_id}",
         unique_id=signed_in.config.session.user_id,
     )
 
@@ -176,10 +217,29 @@ def known_cameras(entry: ConfigEntry) -> set[str]:
     return {str(subentry.unique_id) for subentry in entry.get_subentries_of_type(SUBENTRY_CAMERA)}
 
 
+def hours_from_form(answer: Mapping[str, Any]) -> dict[str, str | None]:
+    """Return the hours at which a camera may be shown, as they are stored.
+
+    Raises:
+        FormError: there is only a beginning or only an end, or both are the same.
+    """
+    start, end = (
+        None if answer[key] is None else dt_util.parse_time(str(answer[key]))
+        for key in (CONF_CAST_FROM, CONF_CAST_UNTIL)
+    )
+    if start is None and end is None:
+        return {CONF_CAST_FROM: None, CONF_CAST_UNTIL: None}
+    if start is None or end is None:
+        raise FormError("hours_incomplete")
+    if start == end:
+        raise FormError("hours_equal")
+    return {CONF_CAST_FROM: start.isoformat(), CONF_CAST_UNTIL: end.isoformat()}
+
+
 def without_secrets(user_input: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return what to show again in a form after an error."""
     return {
         key: value
         for key, value in (user_input or {}).items()
-        if key not in {CONF_PASSWORD, CONF_TOKEN}
+        if key not in {CONF_PASSWORD, CONF_TOKEN, CONF_PASS_TOKEN}
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,14 +11,18 @@ from homeassistant.helpers.aiohttp_client import async_create_clientsession
 
 from .camera_config import AccountConfig, CameraConfig
 from .cloud import (
-    CaptchaRequired,
+    REGIONS,
+    AccountSession,
     CloudDevice,
     CloudEndpoints,
     CloudError,
     CloudUnavailable,
     InvalidCredentials,
+    QrCodeExpired,
     SessionExpired,
-    VerificationRequired,
+    SignIn,
+    TooManyAttempts,
+    WrongCode,
     XiaomiAccount,
 )
 from .const import LOGGER
@@ -25,6 +30,8 @@ from .device import CameraDevice, MiioEndpoint, MiioError, MiioTimeout, MiioWron
 from .did import is_did
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from homeassistant.core import HomeAssistant
 
 
@@ -48,25 +55,50 @@ class SignedIn:
     cameras: tuple[CloudDevice, ...]
 
 
-async def async_sign_in(
-    hass: HomeAssistant, endpoints: CloudEndpoints, region: str, username: str, password: str
-) -> SignedIn:
-    """Sign in with a password and list the cameras.
+def begin_sign_in(hass: HomeAssistant, endpoints: CloudEndpoints, device_id: str | None) -> SignIn:
+    """Return a sign-in that has not asked anybody yet."""
+    http = async_create_clientsession(hass, cookie_jar=DummyCookieJar())
+    return SignIn(http, endpoints, device_id)
+
+
+async def async_find_cameras(
+    hass: HomeAssistant, endpoints: CloudEndpoints, session: AccountSession, region: str | None
+) -> tuple[AccountSession, dict[str, tuple[CloudDevice, ...]]]:
+    """List the cameras of a new session by region; all regions are asked unless one is named.
+
+    A region without cameras is in the answer only if it was named. The session may be newer
+    than the one given.
 
     Raises:
         FormError: what the user can do something about.
     """
     account = XiaomiAccount(
-        async_create_clientsession(hass, cookie_jar=DummyCookieJar()), endpoints, region, None, None
+        async_create_clientsession(hass, cookie_jar=DummyCookieJar()),
+        endpoints,
+        region or REGIONS[0],
+        session,
     )
-    try:
-        session = await account.login(username, password)
-        devices = await account.devices()
-    except CloudError as err:
-        raise FormError(form_key(err)) from err
-    return SignedIn(
-        AccountConfig(region, session), tuple(device for device in devices if device.is_camera)
-    )
+    # A cloud for development may have all regions at one address.
+    apart = {endpoints.api[one]: one for one in reversed(REGIONS)}
+    regions = (region,) if region else tuple(reversed(apart.values()))
+
+    async def ask(one: str) -> tuple[CloudDevice, ...] | CloudError:
+        try:
+            return tuple(device for device in await account.devices(one) if device.is_camera)
+        except CloudError as err:
+            return err
+
+    found: dict[str, tuple[CloudDevice, ...]] = {}
+    failed: CloudError | None = None
+    answers = await asyncio.gather(*map(ask, regions))
+    for one, answer in zip(regions, answers, strict=True):
+        if isinstance(answer, CloudError):
+            failed = answer
+        elif answer or region:
+            found[one] = answer
+    if not found and failed is not None:
+        raise FormError(form_key(failed)) from failed
+    return account.session or session, found
 
 
 async def async_list_cameras(account: XiaomiAccount) -> tuple[CloudDevice, ...]:
@@ -81,15 +113,23 @@ async def async_list_cameras(account: XiaomiAccount) -> tuple[CloudDevice, ...]:
         raise FormError(form_key(err)) from err
 
 
-def form_key(err: CloudError) -> str:
-    """Return the translation key of what to tell the user about an error of the cloud."""
+def sign_in_key(err: CloudError) -> str:
+    """Return the translation key of what to tell the user about an error of a sign-in."""
     match err:
         case InvalidCredentials():
             return "invalid_auth"
-        case CaptchaRequired():
-            return "captcha_required"
-        case VerificationRequired():
-            return "verification_required"
+        case WrongCode():
+            return "wrong_code"
+        case TooManyAttempts():
+            return "blocked"
+        case QrCodeExpired():
+            return "qr_expired"
+    return form_key(err)
+
+
+def form_key(err: CloudError) -> str:
+    """Return the translation key of what to tell the user about an error of the cloud."""
+    match err:
         case SessionExpired():
             return "session_expired"
         case CloudUnavailable():
@@ -114,11 +154,16 @@ def camera_from_cloud(device: CloudDevice, account: str) -> CameraConfig | None:
 
 
 async def async_probe_camera(
-    host: str, token: str, *, name: str | None = None, did: str | None = None
+    host: str,
+    token: str,
+    *,
+    name: str | None = None,
+    did: str | None = None,
+    allowed: Callable[[], bool] = ungated,
 ) -> CameraConfig:
     """Ask a camera at an address who it is.
 
-    `did`, when given, is who it must be.
+    `did`, when given, is who it must be. `allowed` is asked before each datagram.
 
     Raises:
         FormError: no answer, a token it does not know, or another device.
@@ -135,10 +180,10 @@ async def async_probe_camera(
     except OSError as err:
         raise FormError("cannot_connect_camera") from err
     try:
-        await endpoint.hello(host, timeout=3.0, allowed=ungated)
+        await endpoint.hello(host, timeout=3.0, allowed=allowed)
         device = CameraDevice(endpoint, host, key, "", did=int(did) if did else None)
         try:
-            info = await device.info(allowed=ungated)
+            info = await device.info(allowed=allowed)
         except MiioTimeout as err:
             # It says hello to everybody but answers only who knows its token.
             raise FormError("wrong_token") from err

@@ -2,48 +2,46 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, override
 
 from homeassistant.config_entries import (
     ConfigEntryState,
     ConfigSubentryData,
     ConfigSubentryFlow,
+    SubentryFlowContext,
     SubentryFlowResult,
 )
-from homeassistant.const import (
-    CONF_HOST,
-    CONF_NAME,
-    CONF_PASSWORD,
-    CONF_REGION,
-    CONF_TOKEN,
-    CONF_USERNAME,
-)
+from homeassistant.const import CONF_HOST, CONF_NAME, CONF_TOKEN
 
 from .camera_config import CONF_QUALITY, CONF_SOUND, QUALITY_BEST
-from .casts.policy import CONF_CAST_PLAYERS, CONF_CAST_TO, DEFAULTS
+from .casts.policy import CONF_CAST_FROM, CONF_CAST_PLAYERS, CONF_CAST_TO, CONF_CAST_UNTIL, DEFAULTS
 from .const import SUBENTRY_ACCOUNT
 from .flow_forms import (
-    ACCOUNT_SCHEMA,
     ADDRESS_SCHEMA,
     CONF_CAMERAS,
     RECONFIGURE_SCHEMA,
     account_data,
     camera_data,
     cameras_schema,
-    endpoints,
+    hours_from_form,
     known_cameras,
     new_subentry,
     usable,
     without_secrets,
 )
-from .sign_in import FormError, async_list_cameras, async_probe_camera, async_sign_in
+from .sign_in import FormError, async_list_cameras, async_probe_camera
+from .sign_in_steps import SignInSteps
 
 if TYPE_CHECKING:
     from .camera_config import CameraConfig
+    from .cloud import AccountSession
     from .hub import Hub
+    from .sign_in import SignedIn
 
 
-class AccountSubentryFlow(ConfigSubentryFlow):
+class AccountSubentryFlow(
+    SignInSteps[SubentryFlowContext, SubentryFlowResult, tuple[str, str]], ConfigSubentryFlow
+):
     """One more account, with its cameras."""
 
     def __init__(self) -> None:
@@ -52,39 +50,27 @@ class AccountSubentryFlow(ConfigSubentryFlow):
         self._offered: dict[str, CameraConfig] = {}
 
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
-        """Sign in to a Xiaomi account."""
-        entry = self._get_entry()
-        errors: dict[str, str] = {}
-        if user_input is not None:
-            try:
-                signed_in = await async_sign_in(
-                    self.hass,
-                    endpoints(self.hass),
-                    user_input[CONF_REGION],
-                    user_input[CONF_USERNAME],
-                    user_input[CONF_PASSWORD],
-                )
-            except FormError as err:
-                errors["base"] = err.key
-            else:
-                user_id = signed_in.config.session.user_id
-                if any(
-                    other.unique_id == user_id
-                    for other in entry.get_subentries_of_type(SUBENTRY_ACCOUNT)
-                ):
-                    return self.async_abort(reason="already_configured")
-                self._account = account_data(signed_in, user_input[CONF_USERNAME])
-                self._offered = usable(signed_in.cameras, user_id, known_cameras(entry))
-                if self._offered:
-                    return await self.async_step_cameras()
-                return self._create(self._account)
-        return self.async_show_form(
-            step_id="user",
-            data_schema=self.add_suggested_values_to_schema(
-                ACCOUNT_SCHEMA, without_secrets(user_input)
-            ),
-            errors=errors,
+        """Ask how to sign in."""
+        return self.async_show_menu(step_id="user", menu_options=["qr", "account", "token"])
+
+    @override
+    async def async_have_session(self, session: AccountSession) -> SubentryFlowResult:
+        """Look for cameras unless the account is there already."""
+        accounts = self._get_entry().get_subentries_of_type(SUBENTRY_ACCOUNT)
+        if any(other.unique_id == session.user_id for other in accounts):
+            return self.async_abort(reason="already_configured")
+        return await super().async_have_session(session)
+
+    @override
+    async def async_signed_in(self, signed_in: SignedIn) -> SubentryFlowResult:
+        """Offer the cameras that are not there yet; there may be none."""
+        self._account = account_data(signed_in, self.username)
+        self._offered = usable(
+            signed_in.cameras, signed_in.config.session.user_id, known_cameras(self._get_entry())
         )
+        if self._offered:
+            return await self.async_step_cameras()
+        return self._create(self._account)
 
     async def async_step_cameras(
         self, user_input: dict[str, Any] | None = None
@@ -218,10 +204,15 @@ class CameraSubentryFlow(ConfigSubentryFlow):
                 CONF_HOST: user_input[CONF_HOST].strip(),
                 CONF_TOKEN: user_input.get(CONF_TOKEN, "").strip() or stored[CONF_TOKEN],
             }
-            # A form leaves an emptied list of players out.
+            # A form leaves an emptied list of players out, and emptied times.
             if CONF_CAST_TO in changed:
-                changed.setdefault(CONF_CAST_PLAYERS, [])
+                changed = {
+                    CONF_CAST_PLAYERS: [],
+                    CONF_CAST_FROM: None,
+                    CONF_CAST_UNTIL: None,
+                } | changed
             try:
+                changed |= hours_from_form(stored | changed)
                 if any(changed[key] != stored[key] for key in (CONF_HOST, CONF_TOKEN)):
                     camera = await async_probe_camera(
                         changed[CONF_HOST], changed[CONF_TOKEN], did=subentry.unique_id

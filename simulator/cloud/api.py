@@ -20,6 +20,7 @@ from simulator.camera.rpc import (
     WRONG_DID,
     RpcError,
 )
+from simulator.cloud.events import PATH as EVENTS_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from simulator.camera.rpc import JSON
     from simulator.cloud.account import Account
     from simulator.cloud.devices import CloudDevice
+    from simulator.cloud.events import EventLists
     from simulator.keys import KeyBook
 
 MAX_ITEMS: Final = 100
@@ -57,8 +59,9 @@ class ApiError(Exception):
 class DeviceApi:
     """Answers for the devices of all accounts, each account seeing only its own."""
 
-    def __init__(self, keys: KeyBook) -> None:
+    def __init__(self, keys: KeyBook, events: EventLists) -> None:
         """Start with no devices; `keys` makes the answers that cameras believe."""
+        self._events = events
         self._keys = keys
         self._devices: dict[str, dict[str, CloudDevice]] = {}
         self._paths: dict[str, Callable[[Account, Mapping[str, JSON]], JSON]] = {
@@ -69,11 +72,17 @@ class DeviceApi:
             "/miotspec/prop/set": self._prop_set,
             "/miotspec/action": self._action,
             "/v2/message/v2/check_new_msg": self._check_new_msg,
+            EVENTS_PATH: self._event_list,
         }
 
     def add(self, username: str, device: CloudDevice) -> None:
         """Give a device to an account."""
         self._devices.setdefault(username, {})[device.did] = device
+
+    @property
+    def models(self) -> set[str]:
+        """Models of all devices of all accounts."""
+        return {device.model for devices in self._devices.values() for device in devices.values()}
 
     def name_of(self, path: str) -> str | None:
         """Return the path to count a request under, or None for a path that is none."""
@@ -115,6 +124,14 @@ class DeviceApi:
     def _check_new_msg(self, account: Account, data: Mapping[str, JSON]) -> JSON:
         del account, data
         return {"new_msg": False}
+
+    def _event_list(self, account: Account, data: Mapping[str, JSON]) -> JSON:
+        device = self._owned(account, data.get("did"))
+        if device is None:
+            raise _denied()
+        if self._events.refuse is not None:
+            raise ApiError(self._events.refuse, "refused")
+        return self._events.answer(device.did, data)
 
     # --- pictures ---
 

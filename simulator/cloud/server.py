@@ -1,8 +1,10 @@
 """The cloud's HTTP server: both hosts of the real one at a single loopback address.
 
-    /pass/…, /sts            the account service
+    /pass/…, /sts            the account service; more of it in `sign_in_pages`
+    /miot-spec-v2/…          the public service that describes models
     /app/…                   the device API of the account's region
     /{region}/app/…          the device API of another region
+    /common/…, /{region}/…   the service that lists what cameras have noticed; see `events`
 
 A client that keeps the real host names in its requests (``de.api.io.mi.com``) is served by
 those, so that programs with hard-coded addresses can be led here.
@@ -25,10 +27,14 @@ from aiohttp import web
 
 from simulator.cloud.account import Account, AccountService, LoginRefusedError
 from simulator.cloud.api import ApiError, DeviceApi
+from simulator.cloud.events import PATH as EVENTS_PATH, EventLists
+from simulator.cloud.sign_in_pages import SignInPages
 from simulator.cloud.signing import SignatureError, open_request
+from simulator.cloud.specs import SpecPages
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
 
     from aiohttp.typedefs import Handler
 
@@ -63,12 +69,16 @@ class SimCloud:
         keys: KeyBook,
         *,
         clock: Callable[[], float] = time.monotonic,
+        memory: Path | None = None,
     ) -> None:
-        """Prepare for these accounts; port 0 takes any free one."""
+        """Prepare for these accounts; port 0 takes any free one.
+
+        Sign-ins are forgotten at the end, unless `memory` is a file to keep them in.
+        """
         by_name = {account.username: account for account in accounts}
         self.address = address
         self.port = port
-        self.accounts = AccountService(by_name, clock=clock)
+        self.accounts = AccountService(by_name, clock=clock, memory=memory)
         """Log-ins, tokens and the knobs that belong to them."""
         self.requests = 0
         """Requests to the device API, refused ones included."""
@@ -77,7 +87,11 @@ class SimCloud:
         """Seconds before any answer."""
         self.garbage = False
         """Answer every request with status 200 and rubbish."""
-        self._api = DeviceApi(keys)
+        self.events = EventLists()
+        """What cameras have noticed."""
+        self._api = DeviceApi(keys, self.events)
+        self.specs = SpecPages(lambda: self._api.models)
+        """The service that describes models, which has nothing to do with accounts."""
         self._outage: Outage | None = None
         self._stopping = asyncio.Event()
         self._runner: web.AppRunner | None = None
@@ -108,8 +122,12 @@ class SimCloud:
         app.router.add_get("/pass/serviceLogin", self._service_login)
         app.router.add_post("/pass/serviceLoginAuth2", self._password_login)
         app.router.add_get("/sts", self._sts)
+        self.specs.add_routes(app)
+        SignInPages(self.accounts, lambda: self.url, _login_response).add_routes(app)
         app.router.add_post("/app/{path:.*}", self._device_api)
         app.router.add_post("/{region:[a-z0-9]+}/app/{path:.*}", self._device_api)
+        for prefix in ("", "/{region:[a-z0-9]+}"):
+            app.router.add_get(prefix + EVENTS_PATH, self._event_list)
         self._stopping.clear()
         # A client that gives up ends its handler too.
         self._runner = web.AppRunner(
@@ -196,15 +214,25 @@ class SimCloud:
 
     async def _device_api(self, request: web.Request) -> web.Response:
         path = "/" + request.match_info["path"]
+        return self._signed(request, path, await _form(request), "result")
+
+    async def _event_list(self, request: web.Request) -> web.Response:
+        if "yetAnotherServiceToken" not in request.cookies:
+            return _auth_error(3, "auth err")
+        return self._signed(request, EVENTS_PATH, dict(request.query), "data")
+
+    def _signed(
+        self, request: web.Request, path: str, form: Mapping[str, str], answer: str
+    ) -> web.Response:
+        """Answer a signed request; what is asked for goes under the name `answer`."""
         self.requests += 1
         self.requests_by_path[self._api.name_of(path) or "other"] += 1
-        form = await _form(request)
         cookies = request.cookies
         session = self.accounts.session(cookies.get("userId", ""), cookies.get("serviceToken", ""))
         if session is None:
             return _auth_error(3, "auth err")
         try:
-            opened = open_request(form, path, session.ssecurity)
+            opened = open_request(form, path, session.ssecurity, request.method)
         except SignatureError:
             return _auth_error(2, "invalid signature")
         body: dict[str, JSON]
@@ -212,9 +240,9 @@ class SimCloud:
             data = _data(opened.parameters.get("data", "{}"))
             region = _region(request, session.account)
             result = self._api.answer(session.account, region, path, data)
-            body = {"code": 0, "message": "ok", "result": result}
+            body = {"code": 0, "message": "ok", answer: result}
         except ApiError as err:
-            body = {"code": err.code, "message": err.message, "result": None}
+            body = {"code": err.code, "message": err.message, answer: None}
         sealed = opened.seal(json.dumps(body, ensure_ascii=False).encode())
         return web.Response(body=sealed, content_type="application/json")
 

@@ -61,10 +61,12 @@ def rc4(key: bytes, data: bytes) -> bytes:
     return stream.update(data)
 
 
-def sha1_signature(path: str, parameters: Mapping[str, str], signed_nonce: bytes) -> str:
+def sha1_signature(
+    path: str, parameters: Mapping[str, str], signed_nonce: bytes, method: str = "POST"
+) -> str:
     """Return the signature of the RC4 form; `path` is what follows ``/app``."""
     pairs = (f"{name}={value}" for name, value in sorted(parameters.items()))
-    text = "&".join(("POST", path, *pairs, base64.b64encode(signed_nonce).decode()))
+    text = "&".join((method, path, *pairs, base64.b64encode(signed_nonce).decode()))
     digest = hashlib.sha1(text.encode(), usedforsecurity=False).digest()
     return base64.b64encode(digest).decode()
 
@@ -78,7 +80,9 @@ def hmac_signature(
     return base64.b64encode(hmac.digest(signed_nonce, text.encode(), "sha256")).decode()
 
 
-def open_request(form: Mapping[str, str], path: str, ssecurity: bytes) -> OpenedRequest:
+def open_request(
+    form: Mapping[str, str], path: str, ssecurity: bytes, method: str = "POST"
+) -> OpenedRequest:
     """Check a request's form fields and decrypt them; raises `SignatureError`.
 
     `path` is what follows ``/app``. Libraries disagree on whether the older form signs the
@@ -96,14 +100,14 @@ def open_request(form: Mapping[str, str], path: str, ssecurity: bytes) -> Opened
             if _same(signature, hmac_signature(signed_path, sent, signed_nonce, nonce_text)):
                 return OpenedRequest(sent, encrypted=False, signed_nonce=signed_nonce)
         raise SignatureError("signature")
-    if not _same(signature, sha1_signature(path, sent, signed_nonce)):
+    if not _same(signature, sha1_signature(path, sent, signed_nonce, method)):
         raise SignatureError("signature")
     try:
         plain = {name: rc4(signed_nonce, _decode(value)).decode() for name, value in sent.items()}
     except UnicodeDecodeError:
         raise SignatureError("encryption") from None
     claimed = plain.pop(_HASH)
-    if not _same(claimed, sha1_signature(path, plain, signed_nonce)):
+    if not _same(claimed, sha1_signature(path, plain, signed_nonce, method)):
         raise SignatureError("rc4_hash__")
     return OpenedRequest(plain, encrypted=True, signed_nonce=signed_nonce)
 

@@ -82,3 +82,31 @@ def test_the_server_itself_is_trusted() -> None:
     assert endpoints.trusted("http://1.test:81/sts") is not None
     assert endpoints.trusted("http://2.test/sts") is not None
     assert endpoints.trusted("http://1.test/sts") is None
+
+
+def test_a_cloud_for_development_may_have_its_regions_apart() -> None:
+    endpoints = CloudEndpoints.from_mapping(
+        {"account": "http://127.0.0.1:1", "api": "http://127.0.0.1:1/{region}/app"}
+    )
+    assert endpoints.api["de"] == "http://127.0.0.1:1/de/app"
+    assert len(set(endpoints.api.values())) == len(endpoints.api)
+
+
+@pytest.mark.parametrize(
+    ("text", "own"),
+    [
+        ("/pass/getCode?x=%2F", "https://account.xiaomi.com/pass/getCode?x=%2F"),
+        ("https://account.xiaomi.com/x", "https://account.xiaomi.com/x"),
+        ("https://account.xiaomi.com:8443/x", None),
+        ("http://account.xiaomi.com/x", None),
+        ("https://sts.api.io.mi.com/x", None),
+        ("https://me@account.xiaomi.com/x", None),
+        ("//evil.test/x", None),
+        ("https://account.xiaomi.com.evil.test/x", None),
+        ("javascript:alert(1)", None),
+        ("http://[::1", None),
+    ],
+)
+def test_what_is_the_account_services_own(text: str, own: str | None) -> None:
+    found = PRODUCTION.own(text)
+    assert (str(found) if found else None) == own

@@ -20,6 +20,7 @@ from custom_components.mi_camera.cloud import (
     VerificationRequired,
     XiaomiAccount,
 )
+from custom_components.mi_camera.cloud.login import MAX_REDIRECTS
 from custom_components.mi_camera.cloud.transport import LARGE, SMALL
 from simulator.cloud.signing import open_request
 from tests.cloud.conftest import always
@@ -129,6 +130,16 @@ async def test_second_step(
     assert account.session is SESSION
 
 
+async def test_a_redirect_that_is_no_address(scripted: Scripted, account: XiaomiAccount) -> None:
+    logging_in(
+        scripted,
+        welcome(f"{scripted.url}/sts"),
+        lambda request: web.Response(status=302, headers={"Location": "http://[::1"}),
+    )
+    with pytest.raises(CloudUnavailable):
+        await account.login("user", "password")
+
+
 @pytest.mark.parametrize(
     "changed",
     [
@@ -188,7 +199,7 @@ async def test_endless_redirects(scripted: Scripted, account: XiaomiAccount) -> 
     )
     with pytest.raises(CloudUnavailable):
         await account.login("user", "password")
-    assert len(scripted.requests) == 7
+    assert len(scripted.requests) == 2 + MAX_REDIRECTS
 
 
 async def test_redirect_to_a_foreign_server(scripted: Scripted, account: XiaomiAccount) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Self
 
@@ -23,20 +23,55 @@ class CloudEndpoints:
     """The account service; `/pass/serviceLogin` follows."""
     api: Mapping[str, str]
     """The device API by region; ends in `/app`, which a request's signature leaves out."""
+    specs: str = "https://miot-spec.org"
+    """The service that knows models' MIoT specifications, for everybody to see."""
+    events: Mapping[str, str] = field(default_factory=dict)
+    """The service that lists what cameras have noticed, by region; none where it is missing."""
 
     @classmethod
     def from_mapping(cls, data: Mapping[str, object]) -> Self:
-        """Endpoints of another cloud, for development: `account` and `api`, one for all regions.
+        """Endpoints of another cloud, for development: `account` and `api`.
 
-        An `api` without a path gets `/app`. Raises `ValueError`.
+        There is one `api` for all regions, unless its text has `{region}` in it. One without a
+        path gets `/app`; without `specs` they are where the account is. Events are listed where
+        the API is, without the `/app`. Raises `ValueError`.
         """
-        account, api = _base(data.get("account")), _base(data.get("api"))
-        if api.path == "/":
-            api /= "app"
+        account = _base(data.get("account"))
+        specs = _base(data.get("specs", data.get("account")))
+        api = data.get("api")
+        apis = {
+            region: _base(api.replace("{region}", region) if isinstance(api, str) else api)
+            for region in REGIONS
+        }
         return cls(
             str(account).rstrip("/"),
-            MappingProxyType(dict.fromkeys(REGIONS, str(api).rstrip("/"))),
+            MappingProxyType(
+                {
+                    region: str(url / "app" if url.path == "/" else url).rstrip("/")
+                    for region, url in apis.items()
+                }
+            ),
+            str(specs.origin()),
+            MappingProxyType(
+                {
+                    region: str(url).rstrip("/").removesuffix("/app").rstrip("/")
+                    for region, url in apis.items()
+                }
+            ),
         )
+
+    def own(self, text: str) -> URL | None:
+        """Parse a URL of the account service itself, None if it leads anywhere else.
+
+        Pictures to read and pages about verification are asked for with the cookies of a
+        sign-in that is not finished.
+        """
+        try:
+            url = URL(self.account).join(URL(text, encoded=True))
+            origin = url.origin()
+        except ValueError:
+            return None
+        return url if origin == URL(self.account).origin() and not url.user else None
 
     def trusted(self, text: str) -> URL | None:
         """Parse a URL the account service names as the next step, None if it leads elsewhere.
@@ -72,6 +107,15 @@ PRODUCTION: Final = CloudEndpoints(
     api=MappingProxyType(
         {
             region: f"https://{'' if region == 'cn' else f'{region}.'}api.io.mi.com/app"
+            for region in REGIONS
+        }
+    ),
+    events=MappingProxyType(
+        {
+            region: (
+                f"https://{'' if region == 'cn' else f'{region}.'}"
+                "business.smartcamera.api.io.mi.com"
+            )
             for region in REGIONS
         }
     ),

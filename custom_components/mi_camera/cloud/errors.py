@@ -37,6 +37,30 @@ class VerificationRequired(CloudError):
         self.url = url
 
 
+class WrongCode(CloudError):
+    """The verification code is not the one that was sent, or too old."""
+
+    def __init__(self) -> None:
+        """Take no more: there is nothing to tell."""
+        super().__init__("the verification code is wrong")
+
+
+class TooManyAttempts(CloudError):
+    """The account service has had enough for now, of sign-ins or of codes to send."""
+
+    def __init__(self) -> None:
+        """Take no more: there is nothing to tell."""
+        super().__init__("the account is blocked for a while")
+
+
+class QrCodeExpired(CloudError):
+    """Nobody scanned the QR code in time."""
+
+    def __init__(self) -> None:
+        """Take no more: there is nothing to tell."""
+        super().__init__("the QR code was not scanned in time")
+
+
 class SessionExpired(CloudError):
     """Only a new log-in by the user helps."""
 

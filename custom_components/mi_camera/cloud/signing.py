@@ -26,7 +26,7 @@ SKIPPED: Final = 1024
 
 @dataclass(frozen=True, slots=True)
 class SignedRequest:
-    """One request, ready to be posted."""
+    """One request, ready to be sent: fields of a form, or of a query."""
 
     form: Mapping[str, str] = field(repr=False)
     key: bytes = field(repr=False)
@@ -41,25 +41,27 @@ def new_nonce() -> bytes:
     return os.urandom(8) + int(time.time() / 60).to_bytes(4)
 
 
-def sign_request(path: str, data: str, ssecurity: bytes, nonce: bytes) -> SignedRequest:
-    """Sign and encrypt a request; `path` is what follows `/app`, `data` is JSON."""
+def sign_request(
+    path: str, data: str, ssecurity: bytes, nonce: bytes, method: str = "POST"
+) -> SignedRequest:
+    """Sign and encrypt a request; `path` is without the `/app` of the API, `data` is JSON."""
     key = hashlib.sha256(ssecurity + nonce).digest()
     plain = {"data": data}
-    plain["rc4_hash__"] = _signature(path, plain, key)
+    plain["rc4_hash__"] = _signature(method, path, plain, key)
     sealed = {
         name: base64.b64encode(_rc4(key, value.encode())).decode() for name, value in plain.items()
     }
     form = {
         **sealed,
-        "signature": _signature(path, sealed, key),
+        "signature": _signature(method, path, sealed, key),
         "_nonce": base64.b64encode(nonce).decode(),
     }
     return SignedRequest(form, key)
 
 
-def _signature(path: str, parameters: Mapping[str, str], key: bytes) -> str:
+def _signature(method: str, path: str, parameters: Mapping[str, str], key: bytes) -> str:
     pairs = (f"{name}={value}" for name, value in sorted(parameters.items()))
-    text = "&".join(("POST", path, *pairs, base64.b64encode(key).decode()))
+    text = "&".join((method, path, *pairs, base64.b64encode(key).decode()))
     return base64.b64encode(hashlib.sha1(text.encode(), usedforsecurity=False).digest()).decode()
 
 

@@ -57,10 +57,21 @@ class Transport:
         return Transport(self._http, allowed)
 
     async def get(
-        self, url: URL | str, cookies: Mapping[str, str], *, limit: int = SMALL
+        self,
+        url: URL | str,
+        cookies: Mapping[str, str],
+        *,
+        headers: Mapping[str, str] | None = None,
+        limit: int = SMALL,
+        seconds: float | None = None,
     ) -> Response:
-        """Get a page; raises `CloudUnavailable` or `NotAllowed`."""
-        return await self._request("GET", url, cookies, limit=limit)
+        """Get a page; raises `CloudUnavailable` or `NotAllowed`.
+
+        `seconds`, when given, is how long the answer may take.
+        """
+        return await self._request(
+            "GET", url, cookies, headers=headers, limit=limit, seconds=seconds
+        )
 
     async def post(
         self,
@@ -83,6 +94,7 @@ class Transport:
         form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         limit: int,
+        seconds: float | None = None,
     ) -> Response:
         if self._allowed is not None and not self._allowed():
             raise NotAllowed
@@ -93,6 +105,7 @@ class Transport:
             "Cookie": "; ".join(f"{name}={value}" for name, value in cookies.items() if value),
             **(headers or {}),
         }
+        timeout = TIMEOUT if seconds is None else aiohttp.ClientTimeout(seconds, connect=10)
         try:
             async with (
                 aiohttp.ClientSession(
@@ -101,7 +114,7 @@ class Transport:
                     cookie_jar=aiohttp.DummyCookieJar(),
                 ) as session,
                 session.request(
-                    method, url, data=form, headers=sent, allow_redirects=False, timeout=TIMEOUT
+                    method, url, data=form, headers=sent, allow_redirects=False, timeout=timeout
                 ) as response,
             ):
                 return await _read(response, limit)
