@@ -29,6 +29,7 @@ IRIS = (94, 234, 212), (14, 129, 190)
 PUPIL = (13, 42, 74), (9, 22, 46)
 SLAT = (238, 243, 251), (196, 207, 229)
 LAMP = (94, 234, 212)
+LAMP_OFF = (83, 97, 143)
 INK: Colour = (34, 42, 77)
 INK_ON_DARK: Colour = (236, 241, 250)
 
@@ -37,9 +38,10 @@ RIM_RADIUS = 0.385
 LENS_RADIUS = 0.325
 IRIS_RADIUS = 0.23
 PUPIL_RADIUS = 0.118
-SLATS = 4
-GATE_EDGE = 0.495
+HALF_OPEN = 0.495
 """How far down the gate has come, in parts of the picture."""
+CLOSED = CENTRE[1] + LENS_RADIUS
+SLAT_HEIGHT = (HALF_OPEN - (CENTRE[1] - LENS_RADIUS)) / 4
 
 
 def gradient(colours: tuple[Colour, Colour], angle: float = 0.0) -> Image.Image:
@@ -104,30 +106,30 @@ def eye(picture: Image.Image) -> None:
     picture.paste((255, 255, 255), mask=faded(disc(0.014, (0.482, 0.585)), 0.6))
 
 
-def gate(picture: Image.Image) -> None:
-    """Draw the roller gate over the upper part of the lens."""
+def gate(picture: Image.Image, down: float) -> None:
+    """Draw the roller gate over the lens, down to a height."""
     lens = disc(LENS_RADIUS)
     top = CENTRE[1] - LENS_RADIUS
-    shadow = band(0, GATE_EDGE + 0.012).filter(ImageFilter.GaussianBlur(SIZE * 0.016))
+    shadow = band(0, down + 0.012).filter(ImageFilter.GaussianBlur(SIZE * 0.016))
     picture.paste((5, 8, 20), mask=ImageChops.multiply(faded(shadow, 0.75), lens))
-    height = (GATE_EDGE - top) / SLATS
+    slats = math.ceil(round((down - top) / SLAT_HEIGHT, 3))
     metal = Image.new("RGB", (SIZE, SIZE))
-    stripe = gradient(SLAT).resize((SIZE, math.ceil(height * SIZE)))
-    for slat in range(SLATS):
-        metal.paste(stripe, (0, round((top + slat * height) * SIZE)))
-    picture.paste(metal, mask=ImageChops.multiply(band(top, GATE_EDGE), lens))
-    for slat in range(1, SLATS):
-        seam = top + slat * height
+    stripe = gradient(SLAT).resize((SIZE, math.ceil(SLAT_HEIGHT * SIZE)))
+    for slat in range(slats):
+        metal.paste(stripe, (0, round((top + slat * SLAT_HEIGHT) * SIZE)))
+    picture.paste(metal, mask=ImageChops.multiply(band(top, down), lens))
+    for slat in range(1, slats):
+        seam = top + slat * SLAT_HEIGHT
         line = ImageChops.multiply(band(seam - 0.0035, seam + 0.0035), lens)
         picture.paste((120, 134, 170), mask=line)
     # The bar at the gate's lower edge.
-    bar = ImageChops.multiply(band(GATE_EDGE - 0.022, GATE_EDGE), lens)
+    bar = ImageChops.multiply(band(down - 0.022, down), lens)
     picture.paste((118, 133, 172), mask=bar)
 
 
 @cache
-def mark() -> Image.Image:
-    """Draw the mark, RGBA, at the large size."""
+def mark(down: float = HALF_OPEN) -> Image.Image:
+    """Draw the mark, RGBA, at the large size, with the gate down to a height."""
     body = superellipse(0.5)
     picture = gradient(BODY, 20)
     edge = ImageChops.subtract(body, superellipse(0.489))
@@ -138,11 +140,12 @@ def mark() -> Image.Image:
     picture.paste(gradient(RIM), mask=disc(RIM_RADIUS))
     picture.paste((150, 163, 195), mask=disc(LENS_RADIUS + 0.008))
     eye(picture)
-    gate(picture)
+    gate(picture, down)
     lamp = 0.868, 0.132
-    glow = disc(0.028, lamp).filter(ImageFilter.GaussianBlur(SIZE * 0.014))
-    picture.paste(LAMP, mask=faded(glow, 0.8))
-    picture.paste(LAMP, mask=disc(0.02, lamp))
+    if down < CLOSED:
+        glow = disc(0.028, lamp).filter(ImageFilter.GaussianBlur(SIZE * 0.014))
+        picture.paste(LAMP, mask=faded(glow, 0.8))
+    picture.paste(LAMP if down < CLOSED else LAMP_OFF, mask=disc(0.02, lamp))
     result = picture.convert("RGBA")
     result.putalpha(body)
     return result

@@ -2,6 +2,9 @@
 
     GET  /state                              counters of everything
     GET  /displays/{name}/frames?since=N     frames a display has presented
+    GET  /displays/{name}/requests?since=N   what it has asked for, and when
+    POST /displays/{name}/reboot             {"downtime": seconds}, may be left out
+    POST /displays/{name}/refuse             {"loads": how many of the next it refuses}
     GET  /cameras/{did}/speaker              what was said there of late: seconds, RMS, pitch
     POST /cameras/{did}/reboot               {"downtime": seconds}, may be left out
     POST /cameras/{did}/power                {"on": bool}: the lens awake or asleep
@@ -11,8 +14,15 @@
                                               "foreign": per second, "silent": bool}
     POST /cameras/{did}/quirks               {name: value}, names as in `Quirks`
     POST /cameras/{did}/speaker              {"busy": bool}: refuse whoever wants to speak
+    POST /cameras/{did}/event                {"type"}: the cloud lists that it noticed something
     POST /cameras/{did}/wake                 a battery camera: somebody rang
     POST /cameras/{did}/swap                 {"with": did}: exchange addresses, as DHCP may
+    GET  /cloud                              what a user would see elsewhere: "captcha" (what the
+                                              picture says), "codes" (in the mail and on the
+                                              phone), "qr" (whether a code waits to be scanned)
+    POST /cloud/scan                         {"username"}: scan the newest QR code in the app
+    POST /cloud/sign_in                      {"captcha", "verification", "captcha_before_code":
+                                              bool}: what password log-ins are asked for
     POST /cloud                              {"down": bool, "how": "refused" or "unavailable"}
 
 Errors are {"error": text} with status 400, 404 or 503.
@@ -28,6 +38,8 @@ from aiohttp import web
 import numpy as np
 
 from simulator.cloud import Outage
+from simulator.cloud.events import TYPES
+from simulator.control_state import camera_state, cloud_state
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,12 +49,14 @@ if TYPE_CHECKING:
 
     from simulator.camera import SimCamera
     from simulator.cloud import SimCloud
+    from simulator.display import CastDisplay
     from simulator.home import SimHome
 
 MAX_BODY: Final = 4096
 MAX_DOWNTIME: Final = 60.0
 MAX_DELAY: Final = 10.0
 MAX_RATE: Final = 100.0
+MAX_LOADS: Final = 1000
 _JUDGED_SECONDS: Final = 5
 _QUIRK_FLAGS: Final = frozenset(
     {
@@ -60,6 +74,7 @@ _QUIRK_NUMBERS: Final[dict[str, float]] = {
     "slot_seconds": 600.0,
 }
 """The largest value of each."""
+_SIGN_IN: Final = frozenset({"captcha", "verification", "captcha_before_code"})
 _WHOLE: Final = frozenset({"timestamp_shift_ms", "lens_flags_missing"})
 _SIGNED: Final = frozenset({"timestamp_shift_ms"})
 
@@ -91,6 +106,9 @@ class ControlServer:
         app = web.Application(client_max_size=MAX_BODY, middlewares=[_errors])
         app.router.add_get("/state", self._state)
         app.router.add_get("/displays/{name}/frames", self._frames)
+        app.router.add_get("/displays/{name}/requests", self._requests)
+        app.router.add_post("/displays/{name}/reboot", self._reboot_display)
+        app.router.add_post("/displays/{name}/refuse", self._refuse)
         app.router.add_post("/cameras/{did}/reboot", self._reboot)
         app.router.add_post("/cameras/{did}/power", self._power)
         app.router.add_post("/cameras/{did}/silent", self._silent)
@@ -101,7 +119,11 @@ class ControlServer:
         app.router.add_post("/cameras/{did}/speaker", self._speaker)
         app.router.add_post("/cameras/{did}/wake", self._wake)
         app.router.add_post("/cameras/{did}/swap", self._swap)
+        app.router.add_post("/cameras/{did}/event", self._event)
+        app.router.add_get("/cloud", self._challenges)
         app.router.add_post("/cloud", self._cloud)
+        app.router.add_post("/cloud/scan", self._scan)
+        app.router.add_post("/cloud/sign_in", self._sign_in)
         self._runner = web.AppRunner(
             app, access_log=None, shutdown_timeout=0.5, handler_cancellation=True
         )
@@ -126,20 +148,17 @@ class ControlServer:
         home = self._home
         return web.json_response(
             {
-                "cameras": {str(did): _camera_state(c) for did, c in home.cameras.items()},
+                "cameras": {str(did): camera_state(c) for did, c in home.cameras.items()},
                 "displays": {name: d.state() for name, d in home.displays.items()},
-                "cloud": None if home.cloud is None else _cloud_state(home.cloud),
+                "cloud": None if home.cloud is None else cloud_state(home.cloud),
             }
         )
 
     async def _frames(self, request: web.Request) -> web.Response:
-        display = self._home.displays.get(request.match_info["name"])
-        if display is None:
-            raise _Refused(404, "no such display")
-        since = request.query.get("since", "0")
-        if not since.isdecimal() or len(since) > 18:
-            raise _Refused(400, "since must be a whole number")
-        return web.json_response({"frames": display.frames(int(since))})
+        return web.json_response({"frames": self._display(request).frames(_since(request))})
+
+    async def _requests(self, request: web.Request) -> web.Response:
+        return web.json_response({"requests": self._display(request).requests(_since(request))})
 
     async def _heard(self, request: web.Request) -> web.Response:
         speaker = self._camera(request).miss.speaker
@@ -153,7 +172,24 @@ class ControlServer:
             }
         )
 
+    def _display(self, request: web.Request) -> CastDisplay:
+        display = self._home.displays.get(request.match_info["name"])
+        if display is None:
+            raise _Refused(404, "no such display")
+        return display
+
     # --- what shall happen ---
+
+    async def _reboot_display(self, request: web.Request) -> web.Response:
+        display = self._display(request)
+        downtime = _number(await _body(request), "downtime", MAX_DOWNTIME, 0.0)
+        await self._home.reboot_display(display.name, downtime=downtime)
+        return web.json_response({})
+
+    async def _refuse(self, request: web.Request) -> web.Response:
+        display = self._display(request)
+        display.refuse(int(_number(await _body(request), "loads", MAX_LOADS, 0.0)))
+        return web.json_response({})
 
     def _camera(self, request: web.Request) -> SimCamera:
         return self._camera_of(request.match_info["did"])
@@ -241,9 +277,50 @@ class ControlServer:
         await self._home.swap_addresses(camera.spec.did, other.spec.did)
         return web.json_response({})
 
-    async def _cloud(self, request: web.Request) -> web.Response:
-        if (cloud := self._home.cloud) is None:
+    async def _event(self, request: web.Request) -> web.Response:
+        camera = self._camera(request)
+        name = (await _body(request)).get("type")
+        if name not in TYPES:
+            raise _Refused(400, f"type must be one of {', '.join(TYPES)}")
+        self._the_cloud().events.add(str(camera.spec.did), str(name))
+        return web.json_response({})
+
+    def _the_cloud(self) -> SimCloud:
+        if self._home.cloud is None:
             raise _Refused(404, "this home has no cloud")
+        return self._home.cloud
+
+    async def _challenges(self, request: web.Request) -> web.Response:
+        del request
+        challenges = self._the_cloud().accounts.challenges
+        return web.json_response(
+            {
+                "captcha": challenges.captcha,
+                "codes": challenges.codes,
+                "qr": bool(challenges.ticket),
+            }
+        )
+
+    async def _scan(self, request: web.Request) -> web.Response:
+        username = (await _body(request)).get("username")
+        if not self._the_cloud().accounts.scan(
+            username=None if username is None else str(username)
+        ):
+            raise _Refused(400, "no code waits to be scanned by this account")
+        return web.json_response({})
+
+    async def _sign_in(self, request: web.Request) -> web.Response:
+        accounts = self._the_cloud().accounts
+        body = await _body(request)
+        wanted = {name: _flag(body, name) for name in body if name in _SIGN_IN}
+        if wanted.keys() != body.keys():
+            raise _Refused(400, f"there are {', '.join(sorted(_SIGN_IN))}")
+        for name, on in wanted.items():
+            setattr(accounts, name, on)
+        return web.json_response({})
+
+    async def _cloud(self, request: web.Request) -> web.Response:
+        cloud = self._the_cloud()
         body = await _body(request)
         down = _flag(body, "down")
         try:
@@ -266,32 +343,11 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         return web.json_response({"error": err.reason}, status=err.status)
 
 
-def _camera_state(camera: SimCamera) -> dict[str, object]:
-    return {
-        "name": camera.spec.name,
-        "address": camera.spec.address,
-        "power": camera.power,
-        "media_connections": camera.media_connections,
-        "media_connections_total": camera.media_connections_total,
-        "viewers": camera.viewers,
-        "media_bytes_sent": camera.media_bytes_sent,
-        "frames_sent": camera.frames_sent,
-        "rpc_count": camera.rpc_count,
-        "angle": camera.state.angle,
-        "elevation": camera.state.elevation,
-        "speaker_seconds": round(camera.miss.speaker.seconds, 3),
-        "sleeping": camera.state.sleeping,
-    }
-
-
-def _cloud_state(cloud: SimCloud) -> dict[str, object]:
-    return {
-        "address": f"{cloud.address}:{cloud.port}",
-        "logins": cloud.logins,
-        "requests": cloud.requests,
-        "requests_by_path": dict(cloud.requests_by_path),
-        "down": cloud.outage,
-    }
+def _since(request: web.Request) -> int:
+    since = request.query.get("since", "0")
+    if not since.isdecimal() or len(since) > 18:
+        raise _Refused(400, "since must be a whole number")
+    return int(since)
 
 
 async def _body(request: web.Request) -> Mapping[str, object]:

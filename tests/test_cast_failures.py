@@ -13,14 +13,17 @@ from typing import TYPE_CHECKING, Any
 from homeassistant.components.media_player import MediaPlayerEntityFeature
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.translation import async_load_integrations
+from homeassistant.util import dt as dt_util
 import pytest
 
-from custom_components.mi_camera.casts import load as cast_load, sessions as casting
+from custom_components.mi_camera.casts import choice, load as cast_load, sessions as casting
+from custom_components.mi_camera.casts.models import CastModel
 from custom_components.mi_camera.const import DOMAIN
 from custom_components.mi_camera.kill_switch import DATA_KILL_SWITCH
 
 from .conftest import settle
 from .test_camera import poll
+from .test_cast_hours import allow_hours
 from .test_cast_policy import limit
 from .test_cast_sessions import Clumsy, keep_live
 from .test_casting import DEN, HALL, KITCHEN, PORCH, Player, cast, players  # noqa: F401
@@ -86,6 +89,11 @@ async def _(stage: Stage) -> dict[str, Any]:
     return {"media_player": [HALL, DEN]}
 
 
+@situation("something is to be announced, and nothing can speak")
+async def _(stage: Stage) -> dict[str, Any]:
+    return {"announce": "Someone is at the door"}
+
+
 @situation("pictures are switched off")
 async def _(stage: Stage) -> None:
     await stage.hass.services.async_call(DOMAIN, "disable_all", blocking=True)
@@ -141,6 +149,22 @@ async def _(stage: Stage) -> None:
 @situation("the camera's settings do not allow this display")
 async def _(stage: Stage) -> None:
     await limit(stage.hass, stage.entry, DEN)
+
+
+@situation("it is not an hour at which the camera may be shown")
+async def _(stage: Stage) -> None:
+    # Wherever it is three o'clock now; the names of these zones have the other sign.
+    ahead = (3 - dt_util.utcnow().hour + 12) % 24 - 12
+    await stage.hass.config.async_update(time_zone=f"Etc/GMT{-ahead:+d}")
+    await allow_hours(stage.hass, stage.entry, "08:00:00", "22:00:00")
+
+
+@situation("the display needs a conversion, and as many run as this machine can")
+async def _(stage: Stage) -> None:
+    stage.patch.setattr(choice, "async_cast_model", lambda *_: CastModel((160, 90), 30))
+    slots = stage.entry.runtime_data.encoder_slots
+    for _ in range(slots.limit):
+        await slots.take()
 
 
 @situation("Home Assistant has no address of its own")

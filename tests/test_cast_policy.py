@@ -70,6 +70,11 @@ def test_the_shorter_time_holds() -> None:
         {"cast_minutes": MAX_CAST_MINUTES + 1},
         {"cast_minutes": True},
         {"cast_minutes": 1.5},
+        {"cast_from": "08:00:00"},
+        {"cast_until": "08:00:00"},
+        {"cast_from": "08:00:00", "cast_until": "08:00:00"},
+        {"cast_from": 8, "cast_until": 22},
+        {"cast_from": "8 o'clock", "cast_until": "22:00:00"},
     ],
 )
 def test_what_is_damaged_allows_nothing(wrong: dict[str, Any]) -> None:
@@ -196,13 +201,13 @@ async def test_a_change_holds_for_casts_whose_pictures_are_being_made(
     players: list[Player],  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    feed_for = casting.async_feed_for
+    choose = casting.async_choose
 
     async def changed_meanwhile(*args: Any) -> Any:
         await limit(hass, entry, DEN)
-        return await feed_for(*args)
+        return await choose(*args)
 
-    monkeypatch.setattr(casting, "async_feed_for", changed_meanwhile)
+    monkeypatch.setattr(casting, "async_choose", changed_meanwhile)
     assert (await refused(hass))[0] == "player_not_allowed"
     assert players[0].played == []
 

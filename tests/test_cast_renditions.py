@@ -7,26 +7,30 @@ the display is a simulated one, which refuses what the real one refuses.
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from pathlib import Path
 import shutil
 from typing import TYPE_CHECKING, Any
 
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers import device_registry as dr, entity_registry as er
 from homeassistant.setup import async_setup_component
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry, MockEntityPlatform
 
-from custom_components.mi_camera import lens as lens_module
+from custom_components.mi_camera import hub as hub_module, lens as lens_module
 from custom_components.mi_camera.casts.models import ANY_MODEL, MODELS, CastModel, async_cast_model
 from custom_components.mi_camera.const import DOMAIN
-from custom_components.mi_camera.media import PictureFormat
+from custom_components.mi_camera.diagnostics import async_get_config_entry_diagnostics
+from custom_components.mi_camera.media import EncoderChoice, PictureFormat
 from custom_components.mi_camera.miss import Codec
 from simulator.display import CastDisplay
 from simulator.display.models import MODELS as DISPLAYS
 
 from . import home as home_module
 from .home import Home, spec
+from .media.fake_ffmpeg import FakeFfmpeg
 from .simulator.cast_sender import CastSender, running, tagged
 from .test_casting import DEN, HALL, PORCH, Player, cast, until
 
@@ -49,7 +53,7 @@ pytestmark = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="there is
 async def home(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Home]:
     """A kitchen in H.265 and a porch in H.264, at addresses of this file's own."""
     monkeypatch.setattr(home_module, "ADDRESSES", "127.0.83")
-    kitchen: dict[str, Any] = {"codec": "h265", "qualities": {2: (640, 360)}}
+    kitchen: dict[str, Any] = {"codec": "h265", "qualities": dict.fromkeys((1, 2), (640, 360))}
     home = await Home.start(spec(1, **kitchen), spec(2))
     yield home
     await home.stop()
@@ -105,12 +109,14 @@ async def test_each_display_is_shown_what_it_can_play_and_the_switch_ends_it(
     display = CastDisplay("Hall display", DISPLAY, model)
     hall = er.async_get(hass).async_get(HALL)
     assert hall is not None
-    dr.async_get(hass).async_update_device(str(hall.device_id), model=model)
+    # All that is known of a display is what it calls itself.
+    called = DISPLAYS[model].name
+    dr.async_get(hass).async_update_device(str(hall.device_id), model=called)
     async with running(display), CastSender(DISPLAY) as sender:
         await cast(hass)
         (session,) = entry.runtime_data.casts.sessions
         encoders = lens.rendition.upstream.encoders
-        assert len(encoders) == ("hevc" not in DISPLAYS[model].codecs)
+        assert len(encoders) == (MODELS[called.lower()].h265 is None)
         await sender.launch()
         url = f"http://{client.host}:{client.port}{session.pictures.path}"
         answer = await sender.load(url, **session.pictures.extra["media_info"])  # type: ignore[arg-type]
@@ -150,6 +156,61 @@ async def test_one_encoder_for_two_hubs_and_none_for_who_plays_it_as_it_is(
     # What is H.264 and small is shown as it is.
     await cast(hass, entity_id=PORCH)
     assert lens_of(entry, "Porch").rendition.upstream.encoders == []
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FakeFfmpeg:
+    """A machine with an encoder of its own, as far as its ffmpeg goes; for what is set up after."""
+    fake = FakeFfmpeg(tmp_path)
+
+    async def binary(_hass: HomeAssistant) -> str:
+        return str(fake.path)
+
+    monkeypatch.setattr(lens_module, "async_ffmpeg", binary)
+    monkeypatch.setattr(
+        hub_module, "EncoderChoice", partial(EncoderChoice, devices=fake.devices, after=0.5)
+    )
+    return fake
+
+
+async def test_the_encoder_of_the_machine_is_used_once_it_is_known_to_do(
+    machine: FakeFfmpeg,
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    players: list[Player],
+) -> None:
+    async def encoders() -> tuple[Any, Any]:
+        told = await async_get_config_entry_diagnostics(hass, entry)
+        return told["encoders"], told["cameras"][0]["lenses"][0]["converted"]["encoders"]
+
+    hub = entry.runtime_data
+    at_most = hub.encoder_slots.limit
+    nothing: dict[str, Any] = {"running": 0, "at_most": at_most, "chosen": None, "failed": {}}
+    assert await encoders() == (nothing, [])
+    await cast(hass)
+    assert await encoders() == (nothing | {"running": 1}, ["libx264"])
+    await until(lambda: hub.encoder_choice.name, 10)
+    # What runs is not disturbed.
+    chosen = nothing | {"chosen": "h264_v4l2m2m"}
+    assert await encoders() == (chosen | {"running": 1}, ["libx264"])
+    await hass.services.async_call(DOMAIN, "stop_cast", {}, blocking=True)
+    await until(lambda: hub.encoder_slots.taken == 0, 4)
+    await cast(hass)
+    assert await encoders() == (chosen | {"running": 1}, ["h264_v4l2m2m"])
+    (pid,) = lens_of(entry, "Kitchen").rendition.upstream.encoders
+    hub.gate.close()
+    assert await encoders() == (chosen, [])
+    await until(lambda: is_gone(pid), 1)
+
+
+async def test_unloading_ends_a_trial(
+    machine: FakeFfmpeg, hass: HomeAssistant, entry: MiCameraConfigEntry, players: list[Player]
+) -> None:
+    await cast(hass)
+    await until(lambda: machine.runs, 10)
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    assert all(map(is_gone, machine.pids))
+    assert entry.state is ConfigEntryState.NOT_LOADED
 
 
 async def test_unloading_ends_the_encoder(
@@ -285,8 +346,8 @@ def test_what_models_show() -> None:
 
 def test_the_simulated_displays_play_all_that_the_table_says() -> None:
     """The two were made from the same page by different people."""
-    for name, display in DISPLAYS.items():
-        model: CastModel = MODELS[name.lower()]
+    for display in DISPLAYS.values():
+        model: CastModel = MODELS[display.name.lower()]
         assert display.refuses("h264", *model.h264, model.level) is None
         if model.h265 is not None:
             assert display.refuses("hevc", *model.h265, 0) is None

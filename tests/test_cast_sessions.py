@@ -18,6 +18,7 @@ from custom_components.mi_camera.casts import load as cast_load
 from custom_components.mi_camera.casts.address import resolvable
 from custom_components.mi_camera.casts.news import CastEventType
 from custom_components.mi_camera.casts.session import EndReason
+from custom_components.mi_camera.casts.view import DATA_CAST_ADDRESSES
 from custom_components.mi_camera.const import DOMAIN
 from custom_components.mi_camera.gate_news import EVENT_MI_CAMERA
 
@@ -384,12 +385,16 @@ class Clumsy:
 
     def __init__(self, player: Player, how: str, times: int) -> None:
         self.player, self.how, self.times = player, how, times
-        self.told = 0
+        self.addresses: list[str] = []
         self.play = player.async_play_media
         player.async_play_media = self  # type: ignore[assignment, method-assign]
 
+    @property
+    def told(self) -> int:
+        return len(self.addresses)
+
     async def __call__(self, media_type: str, media_id: str, **kw: Any) -> None:
-        self.told += 1
+        self.addresses.append(media_id)
         if self.told > self.times:
             await self.play(media_type, media_id, **kw)
         elif self.how == "refuses":
@@ -403,6 +408,11 @@ class Clumsy:
             if self.how == "gives up":
                 self.player.idle()
                 self.player.async_write_ha_state()
+        elif self.how == "stays idle":
+            # As Home Assistant's cast shows a receiver that could not load it.
+            self.player._attr_media_content_id = media_id
+            self.player._attr_state = MediaPlayerState.IDLE
+            self.player.async_write_ha_state()
 
 
 STEPS = [
@@ -450,6 +460,49 @@ async def test_the_error_tells_which_step_failed(
     await settle(hass)
     assert told(events) == [("cast_ended", HALL, "load_failed")]
     assert not entry.runtime_data.casts.sessions
+
+
+@pytest.mark.parametrize("fetches", [False, True])
+async def test_a_display_that_stays_idle_is_not_waited_for(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    players: list[Player],  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    fetches: bool,
+) -> None:
+    monkeypatch.setattr(cast_load, "IDLE_TIMEOUT", 0.3)
+    monkeypatch.setattr(cast_load, "RETRY_AFTER", 0.01)
+    clumsy = Clumsy(players[0], "stays idle", 99)
+    await keep_live(entry)
+    casting = asyncio.ensure_future(refused(hass))
+    if fetches:
+        await until(lambda: clumsy.told)
+        (session,) = entry.runtime_data.casts.sessions
+        while not casting.done():
+            await session.pictures.async_ready()
+            await asyncio.sleep(0.02)
+    async with asyncio.timeout(5):
+        key, _ = await casting
+    assert clumsy.told == 2
+    assert key == ("cast_not_playing" if fetches else "cast_not_loaded")
+
+
+@pytest.mark.usefixtures("_soon")
+async def test_what_could_not_be_played_has_a_dead_address(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    players: list[Player],  # noqa: F811
+) -> None:
+    """Home Assistant logs the address of a load that failed, for all who read logs."""
+    clumsy = Clumsy(players[0], "refuses", 1)
+    await keep_live(entry)
+    await cast(hass)
+    first, second = (one.split("/")[-2] for one in clumsy.addresses)
+    assert first != second
+    addresses = hass.data[DATA_CAST_ADDRESSES]
+    assert addresses.get(first) is None
+    assert addresses.get(second) is not None
+    assert len(addresses) == 1
 
 
 async def keep_live(entry: MiCameraConfigEntry) -> None:
@@ -533,3 +586,52 @@ async def test_whoever_is_sent_away_while_loading_is_told_so(
     assert clumsy.told == 2, "it is not told again to show what was replaced"
     (running,) = entry.runtime_data.casts.sessions
     assert running.camera == PORCH
+
+
+async def test_players_are_stopped_even_if_nobody_waits_for_it(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    players: list[Player],  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hold = asyncio.Event()
+    begun: list[Player] = []
+    for player in players:
+
+        async def slowly(player: Player = player) -> None:
+            begun.append(player)
+            await hold.wait()
+            player.stops += 1
+            player.idle()
+            player.async_write_ha_state()
+
+        monkeypatch.setattr(player, "async_turn_off", slowly)
+    await cast(hass, entity_id=[KITCHEN, PORCH], media_player=[HALL, DEN])
+    stopping = asyncio.ensure_future(stop(hass))
+    await until(lambda: len(begun) == 2)
+    assert not entry.runtime_data.casts.sessions
+    stopping.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await stopping
+    hold.set()
+    await until(lambda: [player.stops for player in players] == [1, 1])
+    assert {hass.states.get(player).state for player in (HALL, DEN)} == {"idle"}
+
+
+async def test_no_cast_of_an_action_goes_on_if_it_is_cancelled_again_and_again(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    players: list[Player],  # noqa: F811
+) -> None:
+    hall, den = players
+    den.fails = "stuck"
+    casting_now = asyncio.ensure_future(cast(hass, media_player=[HALL, DEN]))
+    sessions = entry.runtime_data.casts
+    await until(lambda: den.played and len(sessions.playing) == 1)
+    for _ in range(20):
+        casting_now.cancel()
+        await asyncio.sleep(0)
+    with pytest.raises(asyncio.CancelledError):
+        await casting_now
+    await until(lambda: not sessions.sessions)
+    await until(lambda: (hall.stops, den.stops) == (1, 1))

@@ -8,6 +8,7 @@ and no more than some hundred milliseconds of sound are ever decoded ahead.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+import io
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,6 @@ from .miss.frames import Codec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from io import BufferedReader
     from pathlib import Path
 
     from av.container import InputContainer
@@ -67,6 +67,8 @@ class Sound:
     """An http or https address; it may be signed, so it is never shown."""
     path: Path | None = field(default=None, repr=False)
     """A file that Home Assistant itself has chosen; goes before the address."""
+    data: bytes | None = field(default=None, repr=False)
+    """The sound itself; goes before both."""
 
 
 class SoundReader:
@@ -75,8 +77,8 @@ class SoundReader:
     libav fetches addresses itself, by http and https and what lies below these alone. So a
     hostile playlist or redirection can make Home Assistant's machine ask other web servers,
     as every media player in the house can be made to, but cannot read its files or speak
-    another protocol. A file is opened here and libav gets its bytes only: it can open nothing
-    beside it.
+    another protocol. Of a file, which is opened here, and of data libav gets the bytes only: it
+    can open nothing beside them.
     """
 
     def __init__(
@@ -98,7 +100,7 @@ class SoundReader:
         # Held while libav is at work, so that nothing is closed under it.
         self._lock = threading.Lock()
         self._closed = False
-        self._file: BufferedReader | None = None
+        self._file: io.BufferedReader | None = None
         self._container: InputContainer | None = None
         self._frames: Iterator[bytes] | None = None
         self._given = 0
@@ -162,7 +164,9 @@ class SoundReader:
     def _open(self) -> InputContainer:
         options = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "none"}
         source: Any = self._sound.url
-        if self._sound.path is not None:
+        if self._sound.data is not None:
+            source = io.BytesIO(self._sound.data)
+        elif self._sound.path is not None:
             if not self._sound.path.is_file():
                 raise SoundError("there is no such file")
             source = self._file = self._sound.path.open("rb")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 
+from simulator.display.fetch import LOAD
 from simulator.house.casts import cast, stop_cast
 from simulator.house.home_process import HomePlan
 from simulator.house.house import House
@@ -24,7 +25,7 @@ from .processes import BenchFailed
 from .quantile import quantile
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from pathlib import Path
 
     from simulator.house.progress import Progress
@@ -39,6 +40,11 @@ _PLAYS: Final = 5.0
 """Seconds of play from which the delay is taken; it begins after the first second."""
 _POLL: Final = 0.05
 _KINDS: Final = ("cold", "warm", "play_stream")
+_PLAY_STREAM_COLD: Final = "play_stream_cold"
+_ALL_KINDS: Final = (*_KINDS, _PLAY_STREAM_COLD)
+STEPS: Final = ("camera", "told", "asked", "listed", "served", "decoded")
+"""On the way to the first picture: the camera has taken it (0: before the action), the display
+has been told, it has asked for the playlist, has got one, has got a segment, has decoded it."""
 
 
 @dataclass(slots=True)
@@ -49,6 +55,10 @@ class Casts:
     """From the action to the first picture that a display has decoded."""
     delays: dict[str, list[float]] = field(default_factory=lambda: {kind: [] for kind in _KINDS})
     """From capture to the screen, the median of each run."""
+    steps: dict[str, list[dict[str, float]]] = field(
+        default_factory=lambda: {kind: [] for kind in _ALL_KINDS}
+    )
+    """From the action to each of `STEPS`."""
 
     def figures(self) -> dict[str, Any]:
         """Return them as the benchmark prints them."""
@@ -61,6 +71,21 @@ class Casts:
                 "ours": statistics.median(self.delays["cold"] + self.delays["warm"]),
                 "play_stream": statistics.median(self.delays["play_stream"]),
             },
+            "cast_steps_ms": {
+                "ours": {"cold": self._steps("cold"), "warm": self._steps("warm")},
+                "play_stream": {
+                    "cold": self._steps(_PLAY_STREAM_COLD),
+                    "warm": self._steps("play_stream"),
+                },
+            },
+        }
+
+    def _steps(self, kind: str) -> dict[str, dict[str, float]]:
+        runs = self.steps[kind]
+        return {
+            step: {"p50": quantile(took, 0.5), "p95": quantile(took, 0.95)}
+            for step in STEPS
+            if (took := [run[step] for run in runs])
         }
 
 
@@ -74,7 +99,7 @@ async def casts(folder: Path, rounds: int, progress: Progress) -> Casts:
         House(plan, folder / "casts", free_port(), progress) as house,
         aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=10)) as http,
     ):
-        run = _Run(house, http)
+        run = _Run(house, http, progress.say)
         for number in range(rounds):
             await run.round(number)
             progress.say(f"casts {number + 1} of {rounds}: {run.last()}")
@@ -85,6 +110,7 @@ async def casts(folder: Path, rounds: int, progress: Progress) -> Casts:
 class _Run:
     house: House
     http: aiohttp.ClientSession
+    say: Callable[[str], None]
     casts: Casts = field(default_factory=Casts)
 
     def last(self) -> str:
@@ -92,7 +118,9 @@ class _Run:
 
     async def round(self, number: int) -> None:
         house = self.house
-        did, camera = list(house.entities.cameras.items())[number % _CAMERAS]
+        cameras = list(house.entities.cameras.items())
+        did, camera = cameras[number % _CAMERAS]
+        second_did, second = cameras[(number + _CAMERAS // 2) % _CAMERAS]
         shown, other = (house.entities.displays[name] for name in (_SHOWN, _OTHER))
         client = house.client
         await self._quiet(did)
@@ -100,7 +128,7 @@ class _Run:
         async def ours() -> object:
             return await cast(client, camera, shown)
 
-        async def theirs() -> object:
+        async def theirs(camera: str = camera) -> object:
             target = {"entity_id": camera}
             return await client.call("camera.play_stream", {"media_player": shown}, target=target)
 
@@ -117,8 +145,26 @@ class _Run:
         # The moments are spread over a group of pictures.
         await asyncio.sleep(1.0 + number * 0.37 % _GOP_SECONDS)
         await self._once("warm", did, ours, stop_ours)
-        await self._once("play_stream", did, theirs, stop_theirs)
+        await self._theirs("play_stream", did, theirs, stop_theirs)
         await stop_cast(client, camera, other)
+        await self._quiet(second_did)
+        await self._theirs(_PLAY_STREAM_COLD, second_did, lambda: theirs(second), stop_theirs)
+
+    async def _theirs(
+        self,
+        kind: str,
+        did: int,
+        begin: Callable[[], Awaitable[object]],
+        end: Callable[[], Awaitable[object]],
+    ) -> None:
+        """Do it once more if need be: a display that loses its connection is not told again."""
+        try:
+            await self._once(kind, did, begin, end)
+        except BenchFailed as err:
+            self.say(f"{kind}, once more: {err}")
+            await end()
+            await asyncio.sleep(1.0)
+            await self._once(kind, did, begin, end)
 
     async def _once(
         self,
@@ -128,6 +174,7 @@ class _Run:
         end: Callable[[], Awaitable[object]],
     ) -> None:
         since = await self._newest()
+        asked = max((int(one["n"]) for one in await self._requests(0)), default=0)
         began = time.time() * 1000
         calling = asyncio.ensure_future(begin())
         try:
@@ -136,6 +183,12 @@ class _Run:
         finally:
             calling.cancel()
             await asyncio.wait([calling])
+        self.casts.steps[kind].append(
+            steps(began, first, await self._frames(since), await self._requests(asked))
+        )
+        if kind == _PLAY_STREAM_COLD:
+            await end()
+            return
         self.casts.first[kind].append(first - began)
         await asyncio.sleep(_PLAYS)
         frames = await self._frames(since)
@@ -162,11 +215,17 @@ class _Run:
         return int(frames[-1]["n"]) if frames else 0
 
     async def _frames(self, since: int) -> list[dict[str, Any]]:
+        return await self._news("frames", since)
+
+    async def _requests(self, since: int) -> list[dict[str, Any]]:
+        return await self._news("requests", since)
+
+    async def _news(self, what: str, since: int) -> list[dict[str, Any]]:
         host, port = self.house.plan.control
-        url = f"http://{host}:{port}/displays/{_SHOWN}/frames?since={since}"
+        url = f"http://{host}:{port}/displays/{_SHOWN}/{what}?since={since}"
         async with self.http.get(url) as response:
-            frames: list[dict[str, Any]] = (await response.json())["frames"]
-            return frames
+            news: list[dict[str, Any]] = (await response.json())[what]
+            return news
 
     async def _quiet(self, did: int) -> None:
         """Wait until nobody has a session with a camera any more."""
@@ -175,6 +234,42 @@ class _Run:
             if time.monotonic() > deadline:
                 raise BenchFailed(f"camera {did} is never left alone")
             await asyncio.sleep(0.2)
+
+
+def steps(
+    began: float,
+    decoded: float,
+    frames: Sequence[Mapping[str, Any]],
+    requests: Sequence[Mapping[str, Any]],
+) -> dict[str, float]:
+    """Return the time from the action, at `began`, to each of `STEPS`, in milliseconds.
+
+    `frames` and `requests` are what the display has presented and asked for since; `decoded` is
+    when the first picture of the camera was decoded. All times are unix milliseconds.
+    """
+    shown = next(one for one in frames if one["decoded_ms"] == decoded)
+    mine = [one for one in requests if one["session"] == shown["session"]]
+    (told,) = (one for one in mine if one["name"] == LOAD)
+    asked = next(one for one in mine if one["name"] != LOAD)
+
+    def got(suffix: str) -> float:
+        return float(
+            next(
+                one["answered_ms"]
+                for one in mine
+                if one["name"].endswith(suffix) and one["size"] is not None
+            )
+        )
+
+    times = {
+        "camera": shown["captured_ms"],
+        "told": told["asked_ms"],
+        "asked": asked["asked_ms"],
+        "listed": got(".m3u8"),
+        "served": got(".m4s"),
+        "decoded": decoded,
+    }
+    return {step: max(0.0, times[step] - began) for step in STEPS}
 
 
 def _describe() -> dict[str, Any]:

@@ -27,6 +27,7 @@ from .report import Figures, case_table, cast_lines, rounded, table
 from .rpc import rpc
 from .sides import OURS, PEER, Peer, both
 from .streams import Cost, streams
+from .transcode import transcode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -44,7 +45,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="script/bench",
         description="Measures this integration and its peers side by side against simulated "
         "cameras: time to the first picture, CPU, memory and delay of streams, control calls, "
-        "and how soon a display shows a camera. "
+        "how soon a display shows a camera, and what converting pictures costs. "
         "How, and what it means, is in docs/benchmarks.md.",
     )
     parser.add_argument("--json", action="store_true", help="JSON on the last line of stdout")
@@ -138,6 +139,7 @@ async def bench(seconds: int, rounds: int, counts: Sequence[int], shown: int) ->
                 progress.say(f"control calls, {count} at once")
                 devices = home.cameras[:count]
                 calls[str(count)] = await rpc(devices, folder, seconds * _CALLS_PER_SECOND)
+        conversion = await transcode(folder, seconds, progress)
         on_displays = (await casts(folder, shown, progress)).figures() if shown else {}
     progress.say("done")
     most = max(counts)
@@ -155,6 +157,7 @@ async def bench(seconds: int, rounds: int, counts: Sequence[int], shown: int) ->
         ),
         "rpc_ms": calls,
         **on_displays,
+        **conversion,
         "run": {
             "seconds": seconds,
             "rounds": rounds,

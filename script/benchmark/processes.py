@@ -74,9 +74,15 @@ class Helper:
     when that is closed.
     """
 
-    def __init__(self, module: str, folder: Path, *, profile: Path | None = None) -> None:
-        """Describe it; `folder` takes its log, `profile` what `profiled` notes of it."""
+    def __init__(
+        self, module: str, folder: Path, *, profile: Path | None = None, ending: float = 3.0
+    ) -> None:
+        """Describe it; `folder` takes its log, `profile` what `profiled` notes of it.
+
+        `ending` is how many seconds it may take to end.
+        """
         self._module = module
+        self._ending = ending
         self._profile = profile
         self._log = folder / f"{module}.log"
         self._process: asyncio.subprocess.Process | None = None
@@ -157,7 +163,7 @@ class Helper:
         assert process.stdin is not None
         process.stdin.close()
         try:
-            async with asyncio.timeout(3):
+            async with asyncio.timeout(self._ending):
                 await process.wait()
         except TimeoutError:
             with contextlib.suppress(ProcessLookupError):

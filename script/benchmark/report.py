@@ -12,6 +12,16 @@ type Figures = dict[str, Any]
 
 _LABEL: Final = 38
 _COLUMN: Final = 13
+_STEP_LABEL: Final = 31
+_STEP: Final = 12
+_STEPS: Final = {
+    "camera": "camera takes it (0: before)",
+    "told": "display is told",
+    "asked": "display asks for the playlist",
+    "listed": "display has the playlist",
+    "served": "display has the first segment",
+    "decoded": "display has decoded it",
+}
 
 
 def table(figures: Figures) -> str:
@@ -40,6 +50,13 @@ def table(figures: Figures) -> str:
             lines.append(_row(label, {side: of[name] for side, of in sides.items()}, 2))
     if "cast_ms" in figures:
         lines += ["", *cast_lines(figures)]
+    if (costs := figures["transcode_cpu_percent"]) is not None:
+        lines += [
+            "",
+            _line("", "ours", "ffmpeg"),
+            "Conversion of H.265, 1080p, % of one core",
+            _row("to H.264, 720p", {side: costs[side] for side in ("ours", "ffmpeg")}, 2),
+        ]
     due, seconds, (before, after) = run["key_frame_due_ms"], run["seconds"], run["load"]
     rate = run["kbit_per_second"]["ours"] / 1000
     lines += [
@@ -72,7 +89,19 @@ def cast_lines(figures: Figures) -> list[str]:
         _line("", "ours", "play_stream"),
         "Delay on the display, ms (median)",
         _row("capture to screen", delays, 0),
+        "",
+        *_step_lines(figures["cast_steps_ms"]),
     ]
+
+
+def _step_lines(steps: Figures) -> Iterator[str]:
+    """Return what happens until the first picture is decoded, and when."""
+    kinds = [(side, kind) for side, of in steps.items() for kind in of]
+    yield _steps("Steps to it, ms from the action", *(side for side, _ in kinds))
+    yield _steps("  p50 / p95", *(kind for _, kind in kinds))
+    for step, name in _STEPS.items():
+        found = [steps[side][kind][step] for side, kind in kinds]
+        yield _steps(f"  {name}", *(f"{one['p50']:.0f} / {one['p95']:.0f}" for one in found))
 
 
 def _cases(figures: Figures) -> Iterator[str]:
@@ -84,6 +113,10 @@ def _cases(figures: Figures) -> Iterator[str]:
         for transport, counts in figures[name].items():
             for count, sides in counts.items():
                 yield _row(f"{transport.upper()}, {count} stream{'s' * (count != '1')}", sides, 2)
+
+
+def _steps(label: str, *cells: str) -> str:
+    return (f"{label:<{_STEP_LABEL}}" + "".join(f"{cell:>{_STEP}}" for cell in cells)).rstrip()
 
 
 def _line(label: str, *cells: str) -> str:

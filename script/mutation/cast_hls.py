@@ -8,6 +8,7 @@ from .mutant import Mutant
 
 VIEW = "tests/test_cast_view.py"
 SESSION = "tests/media/test_hls_session.py"
+SPEECH = "tests/test_announcement.py"
 
 CAST_HLS: Final[tuple[Mutant, ...]] = (
     Mutant(
@@ -38,8 +39,8 @@ CAST_HLS: Final[tuple[Mutant, ...]] = (
         name="cast-waiting-kept",
         breaks="a player's request goes on waiting after the cut",
         file="casts/source.py",
-        old="        self._hls.end()\n        self._changed.set()\n        for transport",
-        new="        self._hls.end()\n        for transport",
+        old="        self._changed.set()\n        for transport",
+        new="        for transport",
         tests=(f"{VIEW}::test_a_request_that_waits_is_woken_empty_at_a_cut",),
     ),
     Mutant(
@@ -70,9 +71,25 @@ CAST_HLS: Final[tuple[Mutant, ...]] = (
         name="cast-old-segments-kept",
         breaks="the last segments can be had after pictures stopped coming",
         file="casts/source.py",
-        old="            self._hls.end()\n            self._changed.set()\n            self._on_change()",
-        new="            self._changed.set()\n            self._on_change()",
+        old="            self._hls.end()\n            self._sound.end()\n",
+        new="            self._sound.end()\n",
         tests=(f"{VIEW}::test_the_end_of_pictures_is_told_and_nothing_old_is_given",),
+    ),
+    Mutant(
+        name="cast-speech-kept",
+        breaks="what is being said is kept for the address that is dead",
+        file="casts/source.py",
+        old="        self._hls.end()\n        self._sound.end()\n        self._changed",
+        new="        self._hls.end()\n        self._changed",
+        tests=(f"{SPEECH}::test_an_announcement_dies_with_its_session",),
+    ),
+    Mutant(
+        name="cast-speech-unasked",
+        breaks="speech is taken for a cast though the gate closed while it was made",
+        file="casts/source.py",
+        old="        if not self.permitted or self._viewer.ended:",
+        new="        if not speech:",
+        tests=(f"{SPEECH}::test_what_is_not_made_yet_when_the_gate_closes_is_never_said",),
     ),
     Mutant(
         name="cast-origins-mixed",

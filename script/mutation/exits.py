@@ -104,7 +104,7 @@ EXITS: Final[tuple[Mutant, ...]] = (
     if permit is not None:
         return permit""",
         new="""\
-    from .gate import Permit
+    from ..gate import Permit
 
     gate = lens.coordinator.gate
     if (permit := Permit(gate, gate.epoch)) is not None:

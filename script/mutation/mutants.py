@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 from .addresses import ADDRESSES
 from .cast_hls import CAST_HLS
+from .cast_policy import CAST_POLICY
+from .displays import DISPLAYS
 from .exits import EXITS
 from .freshness import FRESHNESS
 from .identity import IDENTITY
 from .permits import PERMITS
+from .renditions import RENDITIONS
+from .settings import SETTINGS
 from .switch import SWITCH
 
 if TYPE_CHECKING:
@@ -19,8 +23,12 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     *PERMITS,
     *EXITS,
     *CAST_HLS,
+    *RENDITIONS,
+    *CAST_POLICY,
     *ADDRESSES,
     *FRESHNESS,
     *SWITCH,
     *IDENTITY,
+    *SETTINGS,
+    *DISPLAYS,
 )

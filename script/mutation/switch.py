@@ -154,8 +154,18 @@ SWITCH: Final[tuple[Mutant, ...]] = (
         name="dead-casts-forgotten",
         breaks="a player out of reach at the dark goes on when it comes back",
         file="casts/sessions.py",
-        old="        self.remember_dead(session.token)\n",
+        old="        self.remember_dead(session.token, reason)\n",
         new="",
         tests=("tests/test_casting.py::test_a_player_out_of_reach_is_stopped_when_it_comes_back",),
+    ),
+    Mutant(
+        name="cast-stop-cancelled",
+        breaks="players go on with a dead address if who stops them gives up waiting",
+        file="casts/sessions.py",
+        old="await asyncio.wait(stopping)",
+        new="await asyncio.gather(*stopping)",
+        tests=(
+            "tests/test_cast_sessions.py::test_players_are_stopped_even_if_nobody_waits_for_it",
+        ),
     ),
 )

@@ -110,7 +110,7 @@ class Outlet:
                 self._quirks.lens_flags_missing -= 1
             else:
                 flags |= Flags.SECOND_LENS
-        codec = Codec.H264 if self._camera.spec.codec == "h264" else Codec.H265
+        codec = Codec.H264 if picture.codec == "h264" else Codec.H265
         self._camera.frames_sent += 1
         at_ms = max(0, picture.captured_ms + self._quirks.timestamp_shift_ms)
         self._media(codec, sequence, flags, at_ms, picture.data)

@@ -22,7 +22,7 @@ from simulator.tag import Tag, draw
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from simulator.camera.spec import CameraSpec
+    from simulator.camera.spec import CameraSpec, VideoCodec
     from simulator.encoder import Plane
 
 _BEHIND = 1.0
@@ -39,7 +39,7 @@ def _noise(width: int, height: int) -> Plane:
 
 
 def record(
-    spec: CameraSpec, lens: int, size: tuple[int, int], counter: Iterator[int]
+    spec: CameraSpec, lens: int, codec: VideoCodec, size: tuple[int, int], counter: Iterator[int]
 ) -> tuple[bytes, ...]:
     """Return one group of pictures of a lens, the key frame first; takes a fifth of a second.
 
@@ -47,7 +47,7 @@ def record(
     """
     width, height = size
     scene = Scene(spec.scene, spec.name, width, height, lens)
-    encoder = PictureEncoder(spec.codec, width, height, spec.fps)
+    encoder = PictureEncoder(codec, width, height, spec.fps)
     noise = _noise(width, height)
     start = random.Random(spec.did)
     gop = max(2, round(spec.gop_seconds * spec.fps))

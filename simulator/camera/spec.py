@@ -54,6 +54,8 @@ class CameraSpec:
     gop_seconds: float = 2.0
     qualities: dict[int, tuple[int, int]] = field(default_factory=_default_qualities)
     """Picture size by ``videoquality``. Any other value is answered by silence, as real ones do."""
+    codecs: dict[int, VideoCodec] = field(default_factory=dict)
+    """Codec by ``videoquality``, of those that are not in `codec`."""
     replay: bool = False
     """Encode one group of pictures and send it over and over: for many cameras at once."""
     viewers: int = 2
@@ -69,3 +71,7 @@ class CameraSpec:
             raise ValueError("a camera has one or two lenses")
         if self.speaker == "auto":
             self.speaker = "opus" if self.audio == "opus" else "pcma"
+
+    def codec_of(self, quality: int) -> VideoCodec:
+        """Return what pictures of a ``videoquality`` are coded in."""
+        return self.codecs.get(quality, self.codec)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from simulator.camera.quirks import Quirks
-    from simulator.camera.spec import CameraSpec
+    from simulator.camera.spec import CameraSpec, VideoCodec
     from simulator.camera.state import CameraState
 
 _BEHIND = 1.0
@@ -38,6 +38,7 @@ class CodedPicture:
     lens: int
     keyframe: bool
     captured_ms: int
+    codec: VideoCodec
     height: int
     data: bytes
 
@@ -114,7 +115,7 @@ class Broadcast[T]:
 
 
 class VideoStream(Broadcast[CodedPicture]):
-    """One lens at one size."""
+    """One lens in one codec at one size."""
 
     def __init__(
         self,
@@ -122,6 +123,7 @@ class VideoStream(Broadcast[CodedPicture]):
         state: CameraState,
         quirks: Quirks,
         lens: int,
+        codec: VideoCodec,
         size: tuple[int, int],
         counter: Iterator[int],
         pool: ThreadPoolExecutor,
@@ -131,6 +133,7 @@ class VideoStream(Broadcast[CodedPicture]):
         self._spec = spec
         self._quirks = quirks
         self._lens = lens
+        self._codec = codec
         self._size = size
         self._counter = counter
         self._pool = pool
@@ -139,7 +142,7 @@ class VideoStream(Broadcast[CodedPicture]):
     def _open(self, size: tuple[int, int]) -> tuple[Scene, PictureEncoder]:
         spec, (width, height) = self._spec, size
         scene = Scene(spec.scene, spec.name, width, height, self._lens)
-        return scene, PictureEncoder(spec.codec, width, height, spec.fps)
+        return scene, PictureEncoder(self._codec, width, height, spec.fps)
 
     def _picture(self, scene: Scene, encoder: PictureEncoder, *, key: bool) -> CodedPicture:
         now = time.time_ns() // 1_000_000
@@ -147,19 +150,19 @@ class VideoStream(Broadcast[CodedPicture]):
         tag = Tag(self._spec.did, self._lens, next(self._counter), now)
         draw(encoder.planes[0], tag)
         height = encoder.context.height
-        return CodedPicture(self._lens, key, now, height, encoder.encode(key=key))
+        return CodedPicture(self._lens, key, now, self._codec, height, encoder.encode(key=key))
 
     async def _replay(self) -> None:
         """Send a loop of pictures until the camera falls asleep."""
         if not self._recorded:
             self._recorded = await asyncio.get_running_loop().run_in_executor(
-                self._pool, record, self._spec, self._lens, self._size, self._counter
+                self._pool, record, self._spec, self._lens, self._codec, self._size, self._counter
             )
 
         def give(key: bool, data: bytes) -> bool:
             if self._state.power:
                 now = time.time_ns() // 1_000_000
-                self._give(CodedPicture(self._lens, key, now, self._size[1], data))
+                self._give(CodedPicture(self._lens, key, now, self._codec, self._size[1], data))
             return self._state.power
 
         await replay(self._recorded, self._spec.fps, give)
@@ -234,7 +237,7 @@ class Streams:
         self._state = state
         self._quirks = quirks
         self._counters = [itertools.count(1) for _ in range(spec.lenses)]
-        self._video: dict[tuple[int, tuple[int, int]], VideoStream] = {}
+        self._video: dict[tuple[int, VideoCodec, tuple[int, int]], VideoStream] = {}
         self._audio: AudioStream | None = None
         self._pool: ThreadPoolExecutor | None = None
 
@@ -248,14 +251,15 @@ class Streams:
         self, lens: int, quality: int, sink: Callable[[CodedPicture], None]
     ) -> Callable[[], None]:
         """Send pictures of a lens to `sink` until the returned function is called."""
-        size = self._spec.qualities[quality]
-        stream = self._video.get((lens, size))
+        codec, size = self._spec.codec_of(quality), self._spec.qualities[quality]
+        stream = self._video.get((lens, codec, size))
         if stream is None:
-            stream = self._video[lens, size] = VideoStream(
+            stream = self._video[lens, codec, size] = VideoStream(
                 self._spec,
                 self._state,
                 self._quirks,
                 lens,
+                codec,
                 size,
                 self._counters[lens],
                 self._threads(),

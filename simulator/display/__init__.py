@@ -76,12 +76,18 @@ class CastDisplay:
         await self._setup.stop()
         await self._players.stop()
 
+    def refuse(self, loads: int) -> None:
+        """Refuse the next so many LOADs, whatever they are."""
+        self._players.refuses = loads
+
     def state(self) -> dict[str, object]:
         """Return how things are, as the control API tells it.
 
         `state` is the player's: IDLE, LOADING, BUFFERING, PLAYING or PAUSED; `frames` counts
         presented frames, `untagged` those without a readable tag, `foreign` those of another
-        camera or lens than the first of their media session.
+        camera or lens than the first of their media session; `video` is how the last one was
+        coded. `card` is true while it shows the card: a still from where that is served, which
+        was decoded and has no tag.
         """
         session = self._receiver.media.session if self._receiver.media is not None else None
         state = session.state if session is not None else PlayerState.IDLE
@@ -94,6 +100,9 @@ class CastDisplay:
             "uuid": str(self.uuid),
             "app": self._receiver.running.app.name,
             "state": state.value,
+            "card": session is not None
+            and state is PlayerState.PLAYING
+            and session.number == self.screen.card,
             "content_id": content_id,
             "senders": self._cast.senders,
             "frames": self.screen.total,
@@ -101,16 +110,31 @@ class CastDisplay:
             "foreign": self.screen.foreign,
             "last_tag": self.screen.last_tag,
             "last_frame_age_ms": self.screen.last_frame_age_ms,
+            "sound_seconds": round(self.sound_seconds, 3),
+            "video": self.screen.video,
             "errors": list(self._receiver.errors),
         }
+
+    @property
+    def sound_seconds(self) -> float:
+        """How much sound of the present media session, or the last one, has been decoded."""
+        return self.screen.sound.seconds
 
     def frames(self, since: int = 0) -> list[dict[str, int | None]]:
         """Return the last presented frames, those after number `since`.
 
         Each has n, did, lens, counter, captured_ms (None when no tag could be read),
-        decoded_ms, presented_ms and session, the number of the LOAD that showed it.
+        decoded_ms, presented_ms, session, the number of the LOAD that showed it, and card.
         """
         return self.screen.frames(since)
+
+    def requests(self, since: int = 0) -> list[dict[str, str | float | None]]:
+        """Return the last requests, those after number `since`.
+
+        Each has n, session (the number of the LOAD), name (the last part of the address, or
+        LOAD), asked_ms, answered_ms and size, None when it has failed.
+        """
+        return self._players.log.entries(since)
 
     def _eureka_info(self) -> Json:
         return {

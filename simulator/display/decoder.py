@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import io
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import av
 
 from simulator.display.errors import MediaError, PlaybackError
-from simulator.display.screen import DecodedFrame, now_ms
+from simulator.display.hearing import Hearing
+from simulator.display.screen import DecodedFrame, Video, now_ms
 from simulator.tag import read_frame
 
 if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
     from av.container import InputContainer
     from av.video.codeccontext import VideoCodecContext
     from av.video.stream import VideoStream
@@ -36,6 +38,8 @@ class SegmentDecoder:
         self._fragmented = fragmented
         self._context: VideoCodecContext | None = None
         self._init: bytes = b""
+        self.sound = Hearing()
+        """What was heard."""
         self._halted = threading.Event()
 
     def halt(self) -> None:
@@ -51,6 +55,7 @@ class SegmentDecoder:
         if restart or init != self._init:
             self._context = None
             self._init = init
+            self.sound.restart()
         try:
             with av.open(
                 io.BytesIO(init + data), "r", format="mp4" if self._fragmented else "mpegts"
@@ -70,12 +75,20 @@ class SegmentDecoder:
         stream = container.streams.video[0]
         if self._context is None:
             self._context = self._open(stream)
+        audio = container.streams.audio[0] if container.streams.audio else None
+        if audio is not None and (
+            why := self._model.refuses_sound(audio.codec_context.codec.canonical_name)
+        ):
+            raise PlaybackError(MediaError.MEDIA_SRC_NOT_SUPPORTED, why, final=True)
         frames: list[DecodedFrame] = []
         packets = damaged = 0
-        for packet in container.demux(stream):
+        for packet in container.demux([stream] if audio is None else [stream, audio]):
             if self._halted.is_set() or len(frames) >= MAX_FRAMES:
                 break
             if packet.size == 0:  # the demuxer's end mark; the decoder is to go on
+                continue
+            if audio is not None and packet.stream.index == audio.index:
+                self.sound.hear(audio, cast("av.Packet[AudioStream]", packet))
                 continue
             packets += 1
             try:
@@ -87,7 +100,8 @@ class SegmentDecoder:
                 if picture.pts is None or picture.time_base is None:
                     continue
                 at = float(picture.pts * picture.time_base)
-                frames.append(DecodedFrame(at, read_frame(picture), now_ms()))
+                video = Video(self._context.codec.canonical_name, picture.width, picture.height)
+                frames.append(DecodedFrame(at, read_frame(picture), now_ms(), video))
         if self._halted.is_set():
             return frames
         if not packets:
@@ -99,11 +113,19 @@ class SegmentDecoder:
     def _open(self, stream: VideoStream) -> VideoCodecContext:
         described = stream.codec_context
         codec = described.codec.canonical_name
-        level = described.level if codec == "h264" else 0
-        if why := self._model.refuses(codec, described.width, described.height, level or 0):
+        if why := self._model.refuses(
+            codec, described.width, described.height, _level(codec, described.level or 0)
+        ):
             raise PlaybackError(MediaError.MEDIA_SRC_NOT_SUPPORTED, why, final=True)
         context = av.CodecContext.create(described.codec.name, "r")
         assert isinstance(context, av.VideoCodecContext)
         context.extradata = described.extradata
         context.thread_count = 1
         return context
+
+
+def _level(codec: str, level: int) -> int:
+    """Return ten times the level out of FFmpeg's; 0 when it is not known."""
+    if codec == "hevc":
+        level //= 3  # thirty times
+    return max(0, level) if codec in {"h264", "hevc"} else 0

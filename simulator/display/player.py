@@ -1,4 +1,4 @@
-"""Players: an HLS player that fetches, decodes and presents in real time, and a still picture.
+"""Players: what they have in common, and one of HLS that decodes and presents in real time.
 
 The HLS player has two halves with a queue of one segment between them. The fetching half polls
 the playlist every half target duration and decodes each new segment in a thread; the presenting
@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, Protocol
 from simulator.display.decoder import SegmentDecoder
 from simulator.display.errors import MediaError, PlaybackError
 from simulator.display.fetch import MAX_PLAYLIST, MAX_SEGMENT, Fetcher, name_of
-from simulator.display.models import video_codec
+from simulator.display.models import sound_codec, video_codec
 from simulator.display.playlist import MediaPlaylist, PlaylistError, Segment, Variant, parse
-from simulator.display.screen import DecodedFrame, Screen, now_ms
-from simulator.tag import read_image
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+    from simulator.display.fetch import FetchLog
     from simulator.display.models import Model
+    from simulator.display.screen import DecodedFrame, Screen
 
 GIVE_UP = 4.0
 """Seconds without a picture, and with every fetch failing, until an HLS player gives up."""
@@ -30,7 +30,6 @@ STALL = 0.25
 """Seconds a frame may be late before the player says that it is buffering."""
 JUMP = 1.0
 """Seconds the stream's clock may jump between frames before presentation starts anew."""
-MAX_IMAGE = 8 << 20
 SKIP_AFTER = 3
 """Times a segment is asked for before the player goes on with the next."""
 
@@ -103,27 +102,6 @@ class Player:
         raise NotImplementedError
 
 
-class StillPlayer(Player):
-    """Shows one picture, until it is halted."""
-
-    def __init__(self, listener: PlayerListener, url: str, screen: Screen, session: int) -> None:
-        """Show the JPEG or PNG at `url` on `screen`."""
-        super().__init__(listener)
-        self._url, self._screen, self._session = url, screen, session
-
-    async def _play(self) -> None:
-        async with Fetcher() as fetcher:
-            data, _ = await fetcher.get(
-                self._url, MAX_IMAGE, MediaError.MEDIA_SRC_NOT_SUPPORTED, cors=False
-            )
-        if not data.startswith((b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n")):
-            raise PlaybackError(
-                MediaError.MEDIA_SRC_NOT_SUPPORTED, f"{name_of(self._url)} is no JPEG or PNG"
-            )
-        self._screen.show(self._session, DecodedFrame(0.0, read_image(data), now_ms()))
-        self._listener.playing()
-
-
 class HlsPlayer(Player):
     """Plays one HLS stream from its live edge."""
 
@@ -137,18 +115,21 @@ class HlsPlayer(Player):
         model: Model,
         fragmented: bool,
         executor: Executor,
+        log: FetchLog | None = None,
         give_up: float = GIVE_UP,
     ) -> None:
         """Play the master or media playlist at `url` on `screen`.
 
         `fragmented` is what the sender said in hlsVideoSegmentFormat: with "fmp4" segments are
-        fragmented MP4, and transport streams otherwise, whatever the playlist holds.
+        fragmented MP4, and transport streams otherwise, whatever the playlist holds. What is
+        fetched is noted in `log`.
         """
         super().__init__(listener)
         self._url, self._screen, self._session = url, screen, session
         self._model, self._executor, self._give_up = model, executor, give_up
         self._decoder = SegmentDecoder(model, fragmented=fragmented)
-        self._fetcher = Fetcher()
+        screen.sound = self._decoder.sound
+        self._fetcher = Fetcher(log, session)
         self._media_url = url
         self._init: tuple[str, bytes] | None = None
         self._queue: asyncio.Queue[list[DecodedFrame] | None] = asyncio.Queue(maxsize=1)
@@ -200,15 +181,20 @@ class HlsPlayer(Player):
         refused = ""
         playable: list[Variant] = []
         for variant in variants:
-            codec = video_codec(variant.codecs)
-            why = codec and self._model.refuses(codec[0], variant.width, variant.height, codec[1])
-            if why:
+            if why := self._refuses(variant):
                 refused = why
             else:
                 playable.append(variant)
         if not playable:
             raise PlaybackError(MediaError.MEDIA_SRC_NOT_SUPPORTED, refused, final=True)
         return max(playable, key=lambda variant: variant.bandwidth)
+
+    def _refuses(self, variant: Variant) -> str | None:
+        video, sound = video_codec(variant.codecs), sound_codec(variant.codecs)
+        why = video and self._model.refuses(
+            video.codec, variant.width, variant.height, video.level, video.profile
+        )
+        return why or (sound and self._model.refuses_sound(sound))
 
     async def _poll(self) -> MediaPlaylist:
         data, url = await self._fetcher.get(

@@ -7,7 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from simulator.display.errors import MediaError, PlaybackError
-from simulator.display.player import HlsPlayer, Player, PlayerListener, StillPlayer
+from simulator.display.fetch import FetchLog
+from simulator.display.player import HlsPlayer, Player, PlayerListener
+from simulator.display.refusal import RefusingPlayer
+from simulator.display.still import StillPlayer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +38,11 @@ class ScreenPlayers:
         """Prepare; `name` is for the thread, `give_up` as of HlsPlayer."""
         self._screen, self._model, self._name, self._give_up = screen, model, name, give_up
         self._executor: ThreadPoolExecutor | None = None
+        self.refuses = 0
+        """How many of the next LOADs it refuses, whatever they are."""
         self._retired: set[asyncio.Task[None]] = set()
+        self.log = FetchLog()
+        """What players have fetched."""
 
     def start(self) -> None:
         """Be ready for players."""
@@ -57,10 +64,14 @@ class ScreenPlayers:
     def open(self, media: Json, listener: PlayerListener, session: int) -> Player:
         """Make a player for what a LOAD describes; PlaybackError when nothing plays it."""
         assert self._executor is not None
+        self.log.loaded(session)
+        if self.refuses > 0:
+            self.refuses -= 1
+            return RefusingPlayer(listener)
         url = str(media.get("contentUrl") or media.get("contentId"))
         content_type = str(media.get("contentType", "")).lower()
         if content_type in STILL_TYPES:
-            return StillPlayer(listener, url, self._screen, session)
+            return StillPlayer(listener, url, self._screen, session, log=self.log)
         if content_type in HLS_TYPES:
             return HlsPlayer(
                 listener,
@@ -70,6 +81,7 @@ class ScreenPlayers:
                 model=self._model,
                 fragmented=media.get("hlsVideoSegmentFormat") == "fmp4",
                 executor=self._executor,
+                log=self.log,
                 give_up=self._give_up,
             )
         raise PlaybackError(

@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 import time
 from typing import TYPE_CHECKING
 
+from simulator.display.hearing import Hearing
+
 if TYPE_CHECKING:
     from simulator.tag import Tag
 
@@ -20,6 +22,16 @@ def now_ms() -> int:
 
 
 @dataclass(frozen=True, slots=True)
+class Video:
+    """How pictures were coded that came out of the decoder."""
+
+    codec: str
+    """FFmpeg's name."""
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
 class DecodedFrame:
     """One picture out of the decoder; the picture itself is not kept, only what it says."""
 
@@ -28,6 +40,8 @@ class DecodedFrame:
     tag: Tag | None
     """None when no intact tag is in it."""
     decoded_ms: int
+    video: Video | None = None
+    """None when it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +59,8 @@ class ShownFrame:
     """When somebody in front of the display saw it, unix milliseconds."""
     session: int
     """The media session (one per LOAD) that showed it."""
+    card: bool = False
+    """Whether it was the card: a still from where that is served, and no tag in it."""
 
 
 class Screen:
@@ -55,25 +71,34 @@ class Screen:
         self.total = 0
         """All frames presented."""
         self.untagged = 0
-        """Those of them in which no intact tag could be read."""
+        """Those of them in which no intact tag could be read, but for the card."""
+        self.card: int | None = None
+        """The media session that has shown the card last."""
         self.foreign = 0
         """Those of another camera or lens than the first frame of their media session."""
+        self.sound = Hearing()
+        """What is heard of the present media session, or was of the last one."""
         self._ring: deque[ShownFrame] = deque(maxlen=RING)
         self._session = 0
         self._first: tuple[int, int] | None = None
         self._last: Tag | None = None
         self._last_presented: float | None = None
+        self._video: Video | None = None
 
-    def show(self, session: int, frame: DecodedFrame) -> None:
-        """Present one frame."""
+    def show(self, session: int, frame: DecodedFrame, *, card: bool = False) -> None:
+        """Present one frame, or the card, which has no tag."""
         self.total += 1
         self._last_presented = time.monotonic()
+        self._video = frame.video
         if session != self._session:
             self._session, self._first = session, None
         times = frame.decoded_ms, now_ms(), session
         if (tag := frame.tag) is None:
-            self.untagged += 1
-            self._ring.append(ShownFrame(self.total, None, None, None, None, *times))
+            if card:
+                self.card = session
+            else:
+                self.untagged += 1
+            self._ring.append(ShownFrame(self.total, None, None, None, None, *times, card))
             return
         if self._first is None:
             self._first = tag.did, tag.lens
@@ -88,6 +113,11 @@ class Screen:
     def last_tag(self) -> dict[str, int] | None:
         """The tag that was last on the screen."""
         return asdict(self._last) if self._last is not None else None
+
+    @property
+    def video(self) -> dict[str, str | int] | None:
+        """How the last frame was coded: codec (FFmpeg's name), width and height."""
+        return asdict(self._video) if self._video is not None else None
 
     @property
     def last_frame_age_ms(self) -> int | None:

@@ -9,12 +9,16 @@ import sys
 from typing import TYPE_CHECKING
 
 from simulator.house import demo
+from simulator.house.displays.command import displays
 from simulator.house.errors import HouseError
 from simulator.house.matrix.command import matrix
 from simulator.house.soak import soak
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+CAMERAS = 3
+"""Of a soak that is not told how many."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -49,9 +53,19 @@ def _parser() -> argparse.ArgumentParser:
         "soak", help="viewers of every kind, faults and kills for a while, all judged"
     )
     long.add_argument("--minutes", type=_minutes, default=1.0, help="of measurement (default: 1)")
-    long.add_argument("--cameras", type=_cameras, default=3, help="1 to 8 (default: 3)")
+    long.add_argument(
+        "--cameras",
+        type=_cameras,
+        help=f"1 to 8 (default: {CAMERAS}; with --displays the first so many, default: all)",
+    )
     long.add_argument(
         "--kills", type=_kills, metavar="N", help="only measure so many kills, nothing else"
+    )
+    long.add_argument(
+        "--sessions",
+        type=_sessions,
+        metavar="N",
+        help="only begin and end so many casts, and look what is left of them",
     )
     long.add_argument("--json", action="store_true", help="JSON on the last line of stdout")
     long.add_argument("--seed", type=int, help="of what happens when (default: by chance)")
@@ -60,7 +74,15 @@ def _parser() -> argparse.ArgumentParser:
         "--matrix", action="store_true", help="instead: every way out, tried once, as a table"
     )
     long.add_argument(
-        "--write", type=Path, metavar="FILE", help="with --matrix: write the document there"
+        "--displays",
+        action="store_true",
+        help="instead: cameras of both codecs on displays of several kinds, as a table",
+    )
+    long.add_argument(
+        "--write",
+        type=Path,
+        metavar="FILE",
+        help="with --matrix or --displays: write the document there",
     )
     return parser
 
@@ -75,6 +97,10 @@ def _cameras(text: str) -> int:
 
 def _kills(text: str) -> int:
     return _within(text, 1, 100_000)
+
+
+def _sessions(text: str) -> int:
+    return _within(text, 10, 1_000_000)
 
 
 def _within(text: str, low: int, high: int) -> int:
@@ -101,15 +127,25 @@ def main(argv: Sequence[str] | None = None) -> int:
             return asyncio.run(
                 matrix(port=arguments.port, as_json=arguments.json, write=arguments.write)
             )
+        if arguments.command == "soak" and arguments.displays:
+            return asyncio.run(
+                displays(
+                    port=arguments.port,
+                    as_json=arguments.json,
+                    write=arguments.write,
+                    cameras=arguments.cameras,
+                )
+            )
         if arguments.command == "soak":
             return asyncio.run(
                 soak(
                     minutes=arguments.minutes,
-                    cameras=arguments.cameras,
+                    cameras=arguments.cameras or CAMERAS,
                     seed=arguments.seed,
                     port=arguments.port,
                     as_json=arguments.json,
                     kills=arguments.kills,
+                    sessions=arguments.sessions,
                 )
             )
         if arguments.check:

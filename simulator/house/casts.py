@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from simulator.house.pictures import Picture, now_ms
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from simulator.house.client import HassClient, Json
     from simulator.house.home_process import Control
     from simulator.house.judge import Judge
@@ -41,6 +43,15 @@ async def stop_cast(client: HassClient, camera: str, player: str) -> Json:
         target={"entity_id": camera},
         response=True,
     )
+
+
+def is_dark(display: Json) -> bool:
+    """Whether a display, as the control API tells it, shows nothing of any camera.
+
+    It plays nothing, or shows the card: that counts only if the display has decoded a picture
+    without a tag that came from where cards are served.
+    """
+    return str(display["state"]).upper() == "IDLE" or display.get("card") is True
 
 
 class DisplayWatch:
@@ -126,11 +137,17 @@ class DisplayWatch:
         return None
 
     async def wait_stopped(self, timeout: float) -> bool:
-        """Wait until the display says that it plays nothing."""
+        """Wait until the display says that it plays nothing, or shows the card."""
+        return await self._wait(is_dark, timeout)
+
+    async def wait_idle(self, timeout: float) -> bool:
+        """Wait until the display says that it plays nothing, not even the card."""
+        return await self._wait(lambda display: str(display["state"]).upper() == "IDLE", timeout)
+
+    async def _wait(self, wanted: Callable[[Json], bool], timeout: float) -> bool:
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
-            state = await self._control.display(self.name)
-            if str(state["state"]).upper() == "IDLE":
+            if wanted(await self._control.display(self.name)):
                 return True
             await asyncio.sleep(POLL)
         return False

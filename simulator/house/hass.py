@@ -18,6 +18,8 @@ from simulator.house import process
 from simulator.house.errors import HassFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from simulator.house.go2rtc import Access
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,7 +75,7 @@ _INTEGRATION_YAML = """\
 mi_camera:
   developer:
     account_url: {cloud}
-    api_url: {cloud}
+    api_url: {cloud}/{{region}}/app
 """
 
 # Without servers of its own Home Assistant gives browsers one on the internet, by which they
@@ -146,8 +148,12 @@ class Hass:
         cloud: str | None,
         go2rtc: Access | None = None,
         extra_yaml: str = "",
+        components: Mapping[str, Path] | None = None,
     ) -> None:
-        """Describe the instance; ``directory`` is its configuration directory."""
+        """Describe the instance; ``directory`` is its configuration directory.
+
+        ``components`` are custom integrations beside ours, by domain.
+        """
         self.directory = directory.resolve()
         self.port = port
         self.url = f"http://{_HOST}:{port}"
@@ -155,6 +161,7 @@ class Hass:
         self._cloud = cloud
         self._go2rtc = go2rtc
         self._extra = extra_yaml
+        self._components = dict(components or {})
         self._child = process.Child(
             [
                 sys.executable,
@@ -176,6 +183,13 @@ class Hass:
         """Whether the process lives."""
         return self._child.running
 
+    @property
+    def pid(self) -> int:
+        """Id of the process; raises :class:`HassFailed` when there is none."""
+        if (pid := self._child.pid) is None:
+            raise HassFailed("hass does not run")
+        return pid
+
     def prepare(self) -> None:
         """Write the configuration; what ``hass`` itself has stored there is kept.
 
@@ -190,7 +204,9 @@ class Hass:
         extra = self._extra
         if self._cloud is not None:
             extra += _INTEGRATION_YAML.format(cloud=self._cloud)
-            self._link_integration()
+            self._link(INTEGRATION, ROOT / "custom_components" / INTEGRATION)
+        for domain, target in self._components.items():
+            self._link(domain, target)
         if self._go2rtc is not None:
             extra += _WEBRTC_YAML.format(
                 url=self._go2rtc.url,
@@ -208,11 +224,10 @@ class Hass:
         http["data"]["stable"]["server_port"] = self.port
         (storage / "http").write_text(json.dumps(http), "utf-8")
 
-    def _link_integration(self) -> None:
+    def _link(self, domain: str, target: Path) -> None:
         components = self.directory / "custom_components"
         components.mkdir(exist_ok=True)
-        link = components / INTEGRATION
-        target = ROOT / "custom_components" / INTEGRATION
+        link = components / domain
         if link.is_symlink() and link.readlink() != target:
             link.unlink()
         if not link.is_symlink():

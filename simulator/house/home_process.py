@@ -118,12 +118,15 @@ class Control:
     async def frames(self, name: str, since: int) -> tuple[list[Picture], int]:
         """Return the pictures a display has shown after number ``since``, and the last number.
 
-        A display is judged by when a picture came out on it.
+        A display is judged by when a picture came out on it. The card that it shows when a
+        camera's pictures have ended is left out: the display has decoded it, and found no tag.
         """
         answer = await self._call("GET", f"/displays/{name}/frames?since={since}")
         pictures = []
         for frame in answer["frames"]:
             since = max(since, int(frame["n"]))
+            if frame.get("card"):
+                continue
             shown = float(frame["decoded_ms"])
             tag = None
             if frame.get("did") is not None:
@@ -147,6 +150,18 @@ class Control:
         """Reboot a camera, which answers nothing for ``downtime`` seconds."""
         await self._call("POST", f"/cameras/{did}/reboot", {"downtime": downtime})
 
+    async def reboot_display(self, name: str, *, downtime: float = 0.0) -> None:
+        """Reboot a display, which is not on the network for ``downtime`` seconds."""
+        await self._call("POST", f"/displays/{name}/reboot", {"downtime": downtime})
+
+    async def refuse(self, name: str, loads: int) -> None:
+        """Have a display refuse what it is told to play, so many times."""
+        await self._call("POST", f"/displays/{name}/refuse", {"loads": loads})
+
+    async def silent(self, did: int, *, on: bool) -> None:
+        """Take a camera off the network, or put it on again."""
+        await self._call("POST", f"/cameras/{did}/silent", {"on": on})
+
     async def network(self, did: int, *, loss: float, duplicate: float, delay: float) -> None:
         """Make the network around a camera bad: shares lost and doubled, seconds late."""
         body = {"loss": loss, "duplicate": duplicate, "delay": delay}
@@ -164,8 +179,10 @@ class HomeProcess:
         """Describe; nothing runs before :meth:`start`."""
         self.plan = plan
         self.log = log
+        memory = log.with_name("cloud.json").resolve()
+        home = ["home", str(plan.path.resolve()), "--memory", str(memory)]
         self._child = process.Child(
-            [sys.executable, "-m", "simulator", "home", str(plan.path.resolve())],
+            [sys.executable, "-m", "simulator", *home],
             log=log,
             cwd=ROOT,
         )

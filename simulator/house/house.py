@@ -16,7 +16,7 @@ from simulator.house.process import TERM_TIMEOUT
 from simulator.house.watch import signed_in_picture
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
     from pathlib import Path
 
     from simulator.house.progress import Progress
@@ -38,10 +38,12 @@ class House:
         progress: Progress,
         *,
         extra_yaml: str = "",
+        components: Mapping[str, Path] | None = None,
     ) -> None:
         """Describe; nothing runs before the context is entered.
 
-        ``extra_yaml`` configures what else is to be in this Home Assistant.
+        ``extra_yaml`` configures what else is to be in this Home Assistant, ``components`` are
+        custom integrations beside ours, by domain.
         """
         self.plan = plan
         self.directory = directory
@@ -55,6 +57,7 @@ class House:
             cloud=plan.cloud_url,
             go2rtc=None if self.go2rtc is None else self.go2rtc.access,
             extra_yaml=extra_yaml,
+            components=components,
         )
         self.dashboard = ""
         """Address of the dashboard."""

@@ -27,7 +27,9 @@ DARK = 6.0
 VIEWERS_END = 3.0
 """Seconds after the kill until every viewer must have been cut off."""
 DISPLAY_STOPS = 5.0
-"""Seconds after the kill until a display must be idle."""
+"""Seconds after the kill until a display must show nothing of a camera."""
+CARD_ENDS = 15.0
+"""Seconds until it must be back at its idle screen."""
 CAMERA_CLOSES = 5.0
 """Seconds until a camera must have noticed that nobody looks."""
 SWITCHES = 5.0
@@ -66,6 +68,9 @@ class KillCheck:
         await asyncio.gather(
             self._expect_dark("after the kill"), self._all_end(watches, display, returned)
         )
+        if display is not None:
+            idle = await display.wait_idle(CARD_ENDS)
+            found.expect(idle, f"{display.name} is back at its idle screen")
         camera_bytes = await house.control.media_bytes()
         await asyncio.sleep(DARK)
         at_end = await self._relay()

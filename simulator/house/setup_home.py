@@ -203,13 +203,15 @@ async def _find(client: HassClient, plan: HomePlan, *, available: bool) -> Entit
 async def sign_in_again(client: HassClient, plan: HomePlan) -> bool:
     """Answer the integration when it asks for the account's password again; True if it did.
 
-    The simulated cloud forgets who is signed in when it ends, and a demo is started again
-    with what Home Assistant has stored.
+    The simulated cloud may have lost its memory, and a demo is started again with what Home
+    Assistant has stored.
     """
     done = False
     for flow in await client.command("config_entries/flow/progress"):
         if flow["handler"] == INTEGRATION and flow["context"]["source"] == "reauth":
             answer = {"username": plan.username, "password": plan.password}
+            if flow["step_id"] == "reauth_confirm":
+                await client.flow({"next_step_id": "account"}, flow["flow_id"])
             step = await client.flow(answer, flow["flow_id"])
             done |= step.get("reason") == "reauth_successful"
     return done

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
-from simulator.house import soak_home, soak_plan, soak_streams, soak_viewers
+from simulator.house import sessions_home, soak_home, soak_plan, soak_streams, soak_viewers
 from simulator.house.browser import Browser, BrowserMissing
 from simulator.house.casts import DisplayWatch
 from simulator.house.demo import until_signal
@@ -28,6 +28,7 @@ from simulator.house.house import House
 from simulator.house.judge import Judge
 from simulator.house.process import free_port
 from simulator.house.progress import Progress
+from simulator.house.sessions import Sessions
 from simulator.house.soak_chaos import Chaos
 from simulator.house.soak_ground import Ground
 from simulator.house.soak_kills import Kills
@@ -176,19 +177,33 @@ async def soak(
     port: int | None,
     as_json: bool,
     kills: int | None = None,
+    sessions: int | None = None,
 ) -> int:
-    """Run a soak in a house of its own, or only measure ``kills``; return the exit status."""
-    progress = Progress("soak")
+    """Run a soak in a house of its own; return the exit status.
+
+    With ``kills`` or ``sessions`` there are only so many kills or casts, and nothing else.
+    """
+    progress = Progress("soak" if sessions is None else "sessions")
     seed = random.randrange(1 << 32) if seed is None else seed
     directory = Path(tempfile.mkdtemp(prefix="mi-camera-soak-"))
+    path = directory / "home.json"
+    more: dict[str, Any] = {}
+    if sessions is None:
+        plan = HomePlan.read(soak_home.write(cameras, path))
+    else:
+        plan = HomePlan.read(sessions_home.write(path))
+        more = {"extra_yaml": sessions_home.YAML, "components": sessions_home.COMPONENTS}
+    building = House(plan, directory, port or free_port(), progress, **more)
 
     async def run(house: House) -> tuple[dict[str, Any], bool]:
+        if sessions is not None:
+            return await Sessions(house, progress, seed).run(sessions)
         if kills is not None:
             return await measure(house, progress, kills, seed)
         return await _judged(house, progress, minutes * 60, seed)
 
     async with until_signal() as stop:
-        running = asyncio.create_task(_in_a_house(run, cameras, port, directory, progress))
+        running = asyncio.create_task(_in_a_house(run, building, progress))
         stopped = asyncio.create_task(stop.wait(), name="signal")
         await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
         for task in (running, stopped):
@@ -213,14 +228,11 @@ async def soak(
 
 async def _in_a_house(
     run: Callable[[House], Coroutine[Any, Any, tuple[dict[str, Any], bool]]],
-    cameras: int,
-    port: int | None,
-    directory: Path,
+    building: House,
     progress: Progress,
 ) -> tuple[dict[str, Any], bool]:
-    plan = HomePlan.read(soak_home.write(cameras, directory / "home.json"))
     progress.say("starting the simulated home and a new Home Assistant …")
-    async with House(plan, directory, port or free_port(), progress) as house:
+    async with building as house:
         found = await run(house)
         progress.say("stopping …")
     return found

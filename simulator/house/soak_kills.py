@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from simulator.house.casts import is_dark
 from simulator.house.errors import ApiError
 from simulator.house.pictures import now_ms
 
@@ -41,7 +42,7 @@ class Kills:
         self.call_ms: list[float] = []
         """From the call to its answer."""
         self.display_ms: list[float] = []
-        """From the call until a display that was playing said that it plays nothing."""
+        """From the call until a display that was playing said that it plays nothing, or showed the card."""
 
     async def prepare(self) -> None:
         """Put the hub's device into an area, so that this can be aimed at too."""
@@ -155,13 +156,17 @@ class Kills:
         if self._ground.storm:
             return []
         displays = (await self._ground.house.control.state())["displays"]
-        return [name for name, state in displays.items() if state["state"].upper() == "PLAYING"]
+        return [
+            name
+            for name, state in displays.items()
+            if state["state"].upper() == "PLAYING" and not is_dark(state)
+        ]
 
     async def _stops(self, display: str, sent: float) -> None:
-        """Note when a display says that it plays nothing."""
+        """Note when a display says that it plays nothing, or shows the card."""
         control = self._ground.house.control
         while now_ms() - sent < DISPLAY_STOPS * 1000:
-            if str((await control.display(display))["state"]).upper() == "IDLE":
+            if is_dark(await control.display(display)):
                 self.display_ms.append(now_ms() - sent)
                 return
             await asyncio.sleep(_POLL)

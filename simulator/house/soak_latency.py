@@ -137,7 +137,10 @@ async def _cast_all(ground: Ground) -> None:
     deadline = now_ms() + PLAYS_S * 1000
     while now_ms() < deadline:
         displays = (await house.control.state())["displays"].values()
-        if all(str(state["state"]).upper() == "PLAYING" for state in displays):
+        if all(
+            str(state["state"]).upper() == "PLAYING" and not casts.is_dark(state)
+            for state in displays
+        ):
             return
         await asyncio.sleep(0.5)
     ground.trouble("a display does not play")

@@ -119,6 +119,42 @@ async def test_the_session_closes_a_little_after_the_last_viewer(
     await wait_for(lambda: feed.state is FeedState.IDLE)
 
 
+async def test_it_leaves_the_camera_at_once_when_told_to(
+    feed: Feed, camera: FakeCamera, gate: Gate
+) -> None:
+    feed.limits = FeedLimits(linger=60)
+    await feed.rest()
+    camera.hang = True
+    viewer = feed.view(gate.require())
+    await wait_for(lambda: camera.attempts)
+    viewer.close()
+    await feed.rest()
+    assert feed.state is FeedState.IDLE
+    camera.hang = False
+    viewer = feed.view(gate.require())
+    session = await camera.session()
+    session.send(3)
+    # Nobody is sent away.
+    await feed.rest()
+    assert not session.closed
+    assert not viewer.ended
+    viewer.close()
+    await feed.rest()
+    assert session.closed
+    assert not session.aborted
+    assert feed.state is FeedState.IDLE
+    # Who comes meanwhile is not sent away either.
+    viewer = feed.view(gate.require())
+    session = await camera.session(2)
+    session.send(3)
+    viewer.close()
+    resting = asyncio.ensure_future(feed.rest())
+    viewer = feed.view(gate.require())
+    await resting
+    assert not session.closed
+    assert not viewer.ended
+
+
 async def test_closing_the_gate_cuts_everything_before_it_returns(
     feed: Feed, camera: FakeCamera, gate: Gate
 ) -> None:

@@ -37,6 +37,8 @@ from .test_upstream import House, _quick, until  # noqa: F401
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
+    from custom_components.mi_camera.media import Quality
+
 TWO_LENSES = CameraModel(lenses=2, interleaves=True)
 
 
@@ -59,11 +61,13 @@ class Bench:
     def client(self) -> FakeClient:
         return FakeClient.made[-1]
 
-    async def open(self, lens: int, *, sound: bool = False) -> link_session.LensStream:
+    async def open(
+        self, lens: int, *, sound: bool = False, quality: Quality = "best"
+    ) -> link_session.LensStream:
         return await self.link.open_lens(
             Source(str(DID), lens),
             self.gate.require(),
-            quality="best",
+            quality=quality,
             sound=sound,
             on_unit=self.units[lens].append,
             on_closed=lambda: self.ended.append(lens),
@@ -560,3 +564,68 @@ async def test_keys_that_cannot_be_had_while_it_sleeps_are_asked_for_again() -> 
         assert asked == 2
     finally:
         await house.stop()
+
+
+# -- both qualities of a lens ---------------------------------------------------------------------
+
+ONE_LENS = CameraModel()
+
+
+@pytest.mark.parametrize("bench", [{"model": ONE_LENS}], indirect=True)
+async def test_each_quality_of_a_lens_has_a_session_of_its_own(bench: Bench) -> None:
+    """Even when both are opened at once; and opened again each finds its own."""
+    tasks = [asyncio.ensure_future(bench.open(0, quality=one)) for one in ("small", "best")]
+    async with asyncio.timeout(1):
+        while len(FakeClient.made) < 2 or not all(client.asked for client in FakeClient.made):
+            await asyncio.sleep(0)
+    small, best = FakeClient.made
+    assert [small.asked[0][:2], best.asked[0][:2]] == [(0, 1), (0, 2)]
+    small.play(*pictures(0, 8))
+    best.play(*pictures(0, 8, width=640))
+    streams = [await task for task in tasks]
+    assert len({stream.session for stream in streams}) == 2
+    assert bench.ended == []
+    again = await bench.opening(0, quality="best")
+    assert len(FakeClient.made) == 2
+    assert bench.ended == [0]
+    best.play(*pictures(0, 16, width=640)[8:])
+    streams.append(await again)
+    assert len(bench.link.clients) == 2
+    await streams[0].close()
+    assert bench.link.clients == (best,)
+    assert (small.ended, best.ended) == ("closed", "")
+    await streams[2].close()
+    assert bench.link.clients == ()
+
+
+async def test_lenses_share_a_session_whatever_their_qualities(bench: Bench) -> None:
+    first, second = await both(bench)
+    # The first lens in its other quality needs another session, which the second can then use.
+    task = await bench.opening(0, quality="small")
+    assert len(FakeClient.made) == 2
+    bench.client.play(*pictures(0, 8))
+    small = await task
+    await first.close()
+    await second.close()
+    assert bench.link.clients == (FakeClient.made[1],)
+    task = await bench.opening(1)
+    assert len(FakeClient.made) == 2
+    assert [one[:2] for one in FakeClient.made[1].asked] == [(0, 1), (1, 2)]
+    FakeClient.made[1].play(*interleaved(16)[16:])
+    second = await task
+    assert second.session == small.session
+    bench.link.cut()
+    assert bench.link.clients == ()
+    assert {client.ended for client in FakeClient.made} <= {"closed", "aborted"}
+
+
+@pytest.mark.parametrize("bench", [{"model": ONE_LENS}], indirect=True)
+async def test_who_wants_only_small_pictures_is_told_that_there_are_none(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link_module, "FIRST_FRAME_TIMEOUT", 0.05)
+    with pytest.raises(UpstreamError) as caught:
+        await bench.open(0, quality="small")
+    assert caught.value.trouble is Trouble.ASLEEP
+    assert [one[1] for one in bench.client.asked] == [1]
+    assert bench.link.clients == ()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import os
 from pathlib import Path
@@ -11,16 +12,12 @@ import signal
 import time
 from typing import TYPE_CHECKING
 
-import av
 import pytest
 
 from custom_components.mi_camera.media import (
     AccessUnit,
-    Feed,
-    FeedLimits,
     FeedState,
     Origin,
-    Rendition,
     SoundUnit,
     Source,
     Tracks,
@@ -28,165 +25,19 @@ from custom_components.mi_camera.media import (
     clock,
     picture_format,
 )
+from custom_components.mi_camera.media.flv import FlvPicture
 from custom_components.mi_camera.media.rendition_session import fitted
 from custom_components.mi_camera.miss import Codec
-from simulator.encoder import PictureEncoder
-from simulator.tag import Tag, draw, read_frame
 
-from .pictures import FakeCamera, coded
+from .pictures import coded
+from .rendition_scene import DID, SOURCE, end, open_files, program, state_of, tags, units_of, until
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import Callable
 
-    from custom_components.mi_camera.gate import Gate
-    from custom_components.mi_camera.media.viewer import Viewer
-
-    from .pictures import FakeUpstream
-
-DID = 1001
-SOURCE = Source(str(DID), 0)
-LIMITS = FeedLimits(linger=0.2, stall=3.0, first_picture=8.0, backoff=(0.05, 0.2))
-FPS = 15
+    from .rendition_scene import Scene
 
 pytestmark = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="there is no ffmpeg")
-
-
-@pytest.fixture
-def camera() -> FakeCamera:
-    return FakeCamera(SOURCE)
-
-
-class Scene:
-    """A feed, its rendition, and what plays into it."""
-
-    def __init__(self, camera: FakeCamera, gate: Gate, binary: str = "ffmpeg") -> None:
-        self.camera, self.gate = camera, gate
-        self.feed = Feed(SOURCE, camera.connect, limits=LIMITS)
-        self.violations: list[Source] = []
-        self.binary = binary
-        self.rendition = Rendition(
-            self.feed, self._path, on_violation=self.violations.append, starting=2.0
-        )
-        self.rendition.limit(LIMITS)
-        gate.on_close(self.cut)
-
-    async def _path(self) -> str:
-        return self.binary
-
-    def cut(self) -> None:
-        self.rendition.cut()
-        self.feed.cut()
-
-    async def close(self) -> None:
-        await self.rendition.close()
-        await self.feed.close()
-
-    def view(self) -> Viewer:
-        return self.rendition.feed.view(self.gate.require())
-
-    @property
-    def pid(self) -> int:
-        (pid,) = self.rendition.upstream.encoders
-        return pid
-
-    async def play(
-        self,
-        seconds: float = 30.0,
-        *,
-        codec: str = "h265",
-        size: tuple[int, int] = (640, 360),
-        group: int = 45,
-    ) -> None:
-        """Send tagged pictures as they are drawn."""
-        session = await self.camera.session(len(self.camera.sessions) or 1)
-        encoder = PictureEncoder(codec, *size, FPS)  # type: ignore[arg-type]
-        for number in range(int(seconds * FPS)):
-            captured, stamp = clock.now(), time.time()
-            encoder.planes[0][:] = 60 + number % 100
-            encoder.planes[1][:] = encoder.planes[2][:] = 128
-            draw(encoder.planes[0], Tag(DID, 0, number, int(stamp * 1000)))
-            key = number % group == 0
-            data = encoder.encode(key=key)
-            kind = Codec.H265 if codec == "h265" else Codec.H264
-            send(session, number, captured, kind, key, data)
-            await asyncio.sleep(max(0.0, captured + 1 / FPS - clock.now()))
-
-
-def send(
-    session: FakeUpstream, number: int, captured: float, codec: Codec, key: bool, data: bytes
-) -> None:
-    session.on_unit(
-        AccessUnit(
-            SOURCE,
-            session.epoch,
-            session.session,
-            number,
-            captured,
-            codec,
-            key,
-            data,
-            session.tracks,
-        )
-    )
-
-
-@pytest.fixture
-async def scene(camera: FakeCamera, gate: Gate) -> AsyncGenerator[Scene]:
-    scene = Scene(camera, gate)
-    yield scene
-    await scene.close()
-
-
-@pytest.fixture
-def playing(scene: Scene) -> Callable[..., asyncio.Task[None]]:
-    return lambda **how: asyncio.create_task(scene.play(**how))
-
-
-async def until(condition: Callable[[], object], seconds: float = 8.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.01)
-
-
-async def units_of(viewer: Viewer, count: int, seconds: float = 15.0) -> list[AccessUnit]:
-    """Return the next pictures a viewer gets."""
-    units: list[AccessUnit] = []
-    async with asyncio.timeout(seconds):
-        while len(units) < count:
-            assert not viewer.ended
-            while (taken := viewer.take_parts()) is not None:
-                units += [part for part in taken[0] if isinstance(part, AccessUnit)]
-            await asyncio.sleep(0.01)
-    return units
-
-
-def tags(units: list[AccessUnit]) -> list[Tag]:
-    decoder = av.CodecContext.create("h264", "r")
-    decoder.thread_count = 1
-    found = []
-    for packet in [*(av.Packet(unit.data) for unit in units), None]:
-        for frame in decoder.decode(packet):
-            tag = read_frame(frame)
-            assert tag is not None
-            found.append(tag)
-    return found
-
-
-def state_of(pid: int) -> str | None:
-    """Return the state letter of a process, None when it is gone and reaped."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return None
-
-
-def open_files() -> int:
-    return sum(1 for _ in Path("/proc/self/fd").iterdir())
-
-
-async def end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.wait([task])
 
 
 @pytest.mark.parametrize(
@@ -259,9 +110,14 @@ async def test_closing_the_gate_kills_it_before_it_returns(
     assert scene.rendition.upstream.encoders == []
     assert viewer.ended
     assert viewer.take_parts() is None
-    async with asyncio.timeout(1):
-        while state_of(pid) is not None:
-            await asyncio.sleep(0.001)
+    try:
+        async with asyncio.timeout(1):
+            while state_of(pid) is not None:
+                await asyncio.sleep(0.001)
+    finally:
+        # If this test fails, nobody else ends what has been stopped.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     await end(task)
 
 
@@ -273,6 +129,7 @@ async def test_closing_the_gate_while_it_starts(
     await until(lambda: scene.rendition.upstream.encoders)
     pid = scene.pid
     scene.gate.close()
+    assert scene.rendition.upstream.encoders == []
     await until(lambda: state_of(pid) is None, 1)
     assert scene.rendition.feed.state is FeedState.IDLE
     await end(task)
@@ -293,12 +150,6 @@ async def test_nobody_can_read_a_secret_off_it_and_it_is_nice(
     assert [one for one in arguments if b"://" in one] == []
     assert os.getpriority(os.PRIO_PROCESS, scene.pid) >= 10
     await end(task)
-
-
-def program(path: Path, text: str) -> str:
-    path.write_text(f"#!/bin/sh\n{text}\n")
-    path.chmod(0o755)
-    return str(path)
 
 
 @pytest.mark.parametrize(
@@ -368,15 +219,21 @@ async def test_one_that_is_stuck_loses_pictures_and_keeps_its_bounds(
     await end(task)
 
 
+@pytest.mark.parametrize("what", ["lens", "camera", "epoch", "nothing"])
 async def test_a_picture_of_elsewhere_ends_it(
-    scene: Scene, playing: Callable[..., asyncio.Task[None]]
+    scene: Scene, playing: Callable[..., asyncio.Task[None]], what: str
 ) -> None:
     viewer = scene.view()
     task = playing()
     await units_of(viewer, 2)
     pid = scene.pid
     (session,) = scene.rendition.upstream._sessions
-    elsewhere = Origin(Source("2002", 0), scene.gate.epoch)
+    elsewhere = {
+        "lens": Origin(Source(str(DID), 1), scene.gate.epoch),
+        "camera": Origin(Source("2002", 0), scene.gate.epoch),
+        "epoch": Origin(SOURCE, scene.gate.epoch - 1),
+        "nothing": None,
+    }[what]
     session._viewer.push(b"", True, False, elsewhere, (), clock.now())
     assert scene.violations == [SOURCE]
     assert scene.rendition.upstream.encoders == []
@@ -384,17 +241,36 @@ async def test_a_picture_of_elsewhere_ends_it(
     await end(task)
 
 
-async def test_sound_passes_as_it_is(
-    scene: Scene, camera: FakeCamera, playing: Callable[..., asyncio.Task[None]]
+async def test_what_is_made_without_a_permit_is_not_passed_on(
+    scene: Scene, playing: Callable[..., asyncio.Task[None]]
 ) -> None:
-    camera.tracks = Tracks.SOUND
+    """Even if nobody had told the session that the gate has closed."""
+    viewer = scene.view()
+    task = playing()
+    await units_of(viewer, 2)
+    (session,) = scene.rendition.upstream._sessions
+    passed: list[object] = []
+    session._on_unit = passed.append
+    scene.gate._on_close.clear()
+    scene.gate.close()
+    session._made(FlvPicture(2000, True, b"picture"))
+    assert passed == []
+    assert scene.rendition.upstream.encoders == []
+    scene.cut()
+    await end(task)
+
+
+async def test_sound_passes_as_it_is(
+    scene: Scene, playing: Callable[..., asyncio.Task[None]]
+) -> None:
+    scene.camera.tracks = Tracks.SOUND
     heard: list[SoundUnit] = []
     viewer = scene.rendition.feed.view(scene.gate.require(), on_sound=heard.append)
     task = playing()
     pictures = await units_of(viewer, 3)
     assert pictures[0].tracks is Tracks.SOUND
     captured = clock.now()
-    camera.sessions[0].speak(b"\xd5" * 320, captured)
+    scene.camera.sessions[0].speak(b"\xd5" * 320, captured)
     await until(lambda: heard)
     assert (heard[0].data, heard[0].captured, heard[0].source) == (
         b"\xd5" * 320,
@@ -426,11 +302,9 @@ async def test_nothing_is_left_after_many(
     await end(task)
 
 
-async def test_without_pictures_of_the_lens_there_is_no_encoder(
-    scene: Scene, camera: FakeCamera
-) -> None:
+async def test_without_pictures_of_the_lens_there_is_no_encoder(scene: Scene) -> None:
     scene.view()
-    session = await camera.session()
+    session = await scene.camera.session()
     session.on_closed()
     await until(lambda: scene.rendition.feed.trouble is not None)
     assert scene.rendition.feed.trouble is Trouble.BROKEN

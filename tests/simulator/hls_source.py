@@ -72,6 +72,7 @@ class HlsSource:
         app.router.add_get(r"/live/{number:\d+}.m4s", self._segment)
         app.router.add_get("/live/still.jpg", self._still)
         app.router.add_get("/live/stream.ts", self._stream)
+        app.router.add_get("/api/mi_camera/card/en.png", self._card)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
         site = web.TCPSite(self._runner, self.address, self.port)
@@ -201,6 +202,9 @@ class HlsSource:
         context.framerate = FPS
         packets = [*context.encode(picture), *context.encode()]
         return await self._answer("still", b"".join(bytes(p) for p in packets), "image/jpeg")
+
+    async def _card(self, _: web.Request) -> web.Response:
+        return await self._answer("card", None, "image/png")
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         self.requests.append("stream")

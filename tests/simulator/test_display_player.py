@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+import io
 import ssl
 import time
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
+import numpy as np
+from PIL import Image
 import pytest
 
 from simulator.display import CastDisplay
 from simulator.display.receiver import PLATFORM
 from simulator.display.wire import Namespace
+from simulator.tag import Tag, draw
 from tests.simulator.cast_sender import CastSender, running, tagged
 from tests.simulator.hls_source import FPS, HlsSource
 
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
 
 ADDRESS = "127.0.42.2"
 SOURCE = "127.0.42.3"
+TIMES = ("asked_ms", "answered_ms")
 
 
 @asynccontextmanager
@@ -65,6 +70,7 @@ async def test_it_plays_what_it_is_sent() -> None:
             "uuid": str(display.uuid),
             "app": "Default Media Receiver",
             "state": "IDLE",
+            "card": False,
             "content_id": None,
             "senders": 1,
             "frames": 0,
@@ -72,6 +78,8 @@ async def test_it_plays_what_it_is_sent() -> None:
             "foreign": 0,
             "last_tag": None,
             "last_frame_age_ms": None,
+            "video": None,
+            "sound_seconds": 0.0,
             "errors": [],
         }
         answer = await sender.load(source.url)
@@ -101,6 +109,17 @@ async def test_it_plays_what_it_is_sent() -> None:
         assert isinstance(age, int)
         assert age <= 150
         assert (state["untagged"], state["foreign"], state["errors"]) == (0, 0, [])
+        assert state["video"] == {"codec": "h264", "width": 320, "height": 180}
+        # What it has asked for, and when: it had to be told first, and could not decode before.
+        names = [entry["name"] for entry in display.requests()]
+        assert names[:4] == ["LOAD", "master.m3u8", "playlist.m3u8", "init.mp4"]
+        assert str(names[4]).endswith(".m4s")
+        assert {entry["session"] for entry in display.requests()} == {1}
+        times = [entry[key] for entry in display.requests()[:5] for key in TIMES]
+        assert times == sorted(times)
+        assert times[-1] <= frames[0]["decoded_ms"] + 1
+        assert all(entry["size"] is not None for entry in display.requests())
+        assert display.requests(since=2)[0]["name"] == "playlist.m3u8"
 
 
 @pytest.mark.parametrize("way", ["application", "media", "power"])
@@ -248,9 +267,57 @@ async def test_a_still_picture() -> None:
         await asyncio.sleep(0.3)
         assert display.state()["state"] == "PLAYING"
         assert display.state()["frames"] == 1
-        source.answers["still"] = (200, b"GIF89a")
-        failed = await sender.load(url, "image/jpeg")
-        assert failed["detailedErrorCode"] == 104
+        assert display.state()["card"] is False
+        for body, code in ((b"GIF89a", 104), (b"\x89PNG\r\n\x1a\nno", 102)):
+            source.answers["still"] = (200, body)
+            failed = await sender.load(url, "image/jpeg")
+            assert failed["detailedErrorCode"] == code
+
+
+def _png(tag: Tag | None) -> bytes:
+    luma = np.full((360, 640), 30, np.uint8)
+    if tag is not None:
+        draw(luma, tag)
+    file = io.BytesIO()
+    Image.fromarray(luma).save(file, "PNG")
+    return file.getvalue()
+
+
+async def test_the_card_is_a_picture_of_nothing_from_where_it_is_served() -> None:
+    """It replaces a stream at once, and is taken for nothing else."""
+    async with scene() as (display, sender, source):
+        card = f"http://{source.address}:{source.port}/api/mi_camera/card/en.png?v=1"
+        source.answers["card"] = (200, _png(None))
+        assert _playing(await sender.load(source.url))
+        async with asyncio.timeout(5):
+            while display.screen.total < 5:
+                await asyncio.sleep(0.02)
+        assert display.state()["card"] is False
+        answer = await sender.load(card, "image/png", streamType="NONE")
+        assert _playing(answer)
+        state = display.state()
+        assert (state["card"], state["state"], state["content_id"]) == (True, "PLAYING", card)
+        assert state["untagged"] == 0
+        assert state["video"] == {"codec": "png", "width": 640, "height": 360}
+        *pictures, last = display.frames()
+        assert last["card"]
+        assert last["did"] is None
+        assert not any(frame["card"] for frame in pictures)
+        shown = display.screen.total
+        await asyncio.sleep(0.3)
+        assert display.screen.total == shown, "nothing of the stream comes after it"
+        # A picture of nothing of elsewhere is not the card, nor is a camera's of there.
+        source.answers["still"] = (200, _png(None))
+        still = source.url.replace("master.m3u8", "still.jpg")
+        assert _playing(await sender.load(still, "image/png"))
+        assert (display.state()["card"], display.state()["untagged"]) == (False, 1)
+        source.answers["card"] = (200, _png(Tag(7, 0, 1, 1_700_000_000_000)))
+        assert _playing(await sender.load(card, "image/png"))
+        assert display.state()["card"] is False
+        assert display.frames()[-1]["did"] == 7
+        source.answers["card"] = (404, b"")
+        assert (await sender.load(card, "image/png"))["type"] == "LOAD_FAILED"
+        assert (display.state()["card"], display.state()["state"]) == (False, "IDLE")
 
 
 async def test_a_stream_that_goes_away() -> None:

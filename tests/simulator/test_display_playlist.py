@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, strategies as st
 import pytest
 
-from simulator.display.models import MODELS, video_codec
+from simulator.display.models import MODELS, CodedVideo, sound_codec, video_codec
 from simulator.display.playlist import MediaPlaylist, PlaylistError, Variant, parse
 
 URL = "http://127.0.42.3:8123/api/hls/abc/playlist.m3u8"
@@ -131,16 +131,31 @@ def test_any_text_is_a_playlist_or_an_error(parts: list[str]) -> None:
 @pytest.mark.parametrize(
     ("codecs", "found"),
     [
-        ("avc1.64001f,mp4a.40.2", ("h264", 31)),
-        ("mp4a.40.2, hvc1.1.6.L120.90", ("hevc", 0)),
-        ("hev1.1.6.L93.B0", ("hevc", 0)),
-        ("vp09.00.10.08", ("vp9", 0)),
+        ("avc1.64001f,mp4a.40.2", CodedVideo("h264", 31, 100)),
+        ("avc1", CodedVideo("h264")),
+        ("mp4a.40.2, hvc1.1.6.L120.90", CodedVideo("hevc", 40)),
+        ("hev1.1.6.H153.B0", CodedVideo("hevc", 51)),
+        ("vp09.00.10.08", CodedVideo("vp9")),
         ("mp4a.40.2", None),
         ("", None),
     ],
 )
-def test_codecs_attribute(codecs: str, found: tuple[str, int] | None) -> None:
+def test_codecs_attribute(codecs: str, found: CodedVideo | None) -> None:
     assert video_codec(codecs) == found
+
+
+@pytest.mark.parametrize(
+    ("codecs", "found"),
+    [
+        ("avc1.64001f,mp4a.40.2", "aac"),
+        ("mp4a.6B, hvc1.1.6.L120.90", "mp3"),
+        ("avc1.64001f, alaw", "alaw"),
+        ("avc1.64001f,", None),
+        ("", None),
+    ],
+)
+def test_sound_of_a_codecs_attribute(codecs: str, found: str | None) -> None:
+    assert sound_codec(codecs) == found
 
 
 def test_what_a_hub_plays() -> None:
@@ -150,4 +165,19 @@ def test_what_a_hub_plays() -> None:
     assert "hevc" in (HUB.refuses("hevc", 1280, 720, 0) or "")
     assert "1920x1080" in (HUB.refuses("h264", 1920, 1080, 40) or "")
     assert "level" in (HUB.refuses("h264", 1280, 720, 51) or "")
-    assert MODELS["Chromecast Ultra"].refuses("hevc", 3840, 2160, 0) is None
+    assert "profile" in (HUB.refuses("h264", 1280, 720, 41, 110) or "")
+    assert HUB.refuses_sound("aac") is None
+    assert "pcm_alaw" in (HUB.refuses_sound("pcm_alaw") or "")
+    assert MODELS["Chromecast Ultra"].refuses("hevc", 3840, 2160, 51) is None
+    assert "level" in (MODELS["Chromecast Ultra"].refuses("hevc", 3840, 2160, 60) or "")
+
+
+def test_kinds_that_call_themselves_the_same() -> None:
+    first, third = MODELS["Chromecast"], MODELS["Chromecast (3rd generation)"]
+    tv = MODELS["Chromecast with Google TV"]
+    assert {first.name, third.name, tv.name} == {"Chromecast"}
+    assert "level" in (first.refuses("h264", 1920, 1080, 42) or "")
+    assert third.refuses("h264", 1920, 1080, 42) is None
+    assert "hevc" in (third.refuses("hevc", 1280, 720, 0) or "")
+    assert tv.refuses("hevc", 3840, 2160, 51) is None
+    assert tv.refuses("h264", 3840, 2160, 51) is None

@@ -21,6 +21,8 @@ from simulator.__main__ import DEMO, main
 from simulator.camera.miio_packet import PORT, TokenCipher, is_hello, read_header
 from simulator.home import DescriptionError, HomeError, HomeSpec, SimHome
 
+from .cast_sender import CastSender
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
@@ -264,6 +266,7 @@ async def test_state() -> None:
         assert cloud["address"].startswith("127.0.41.24:")
         assert (cloud["logins"], cloud["requests"], cloud["down"]) == (0, 0, None)
         assert await api.get("/displays/Hall%20display/frames?since=3") == {"frames": []}
+        assert await api.get("/displays/Hall%20display/requests") == {"requests": []}
         assert await api.get("/displays/Hall%20display/frames") == {"frames": []}
 
 
@@ -319,6 +322,33 @@ async def test_reboot_restarts_the_stamp_and_changes_keys() -> None:
         assert await down == (200, {})
         assert time.monotonic() - before >= 0.6
         assert await who_is_at("127.0.41.21") == KITCHEN
+
+
+async def test_a_display_reboots_and_refuses() -> None:
+    path = "/displays/Hall%20display"
+    async with running() as api:
+
+        async def senders() -> int:
+            _, writer = await asyncio.open_connection("127.0.41.23", 8009)
+            writer.close()
+            return 1
+
+        assert await senders()
+        down = asyncio.create_task(api.post(f"{path}/reboot", {"downtime": 0.6}))
+        await asyncio.sleep(0.3)
+        with pytest.raises(ConnectionRefusedError):
+            await senders()
+        # Cameras need not wait for it.
+        assert await api.post(f"/cameras/{KITCHEN}/swap", {"with": NURSERY}) == (200, {})
+        assert await down == (200, {})
+        assert await senders()
+        assert await api.post(f"{path}/refuse", {"loads": 1}) == (200, {})
+        async with CastSender("127.0.41.23") as sender:
+            await sender.launch()
+            failed = await sender.load("http://127.0.41.23:9/a.m3u8")
+            assert (failed["type"], failed["detailedErrorCode"]) == ("LOAD_FAILED", 104)
+            failed = await sender.load("http://127.0.41.23:9/a.m3u8")
+            assert (failed["type"], failed["detailedErrorCode"]) == ("LOAD_FAILED", 311)
 
 
 async def test_swapped_addresses() -> None:
@@ -378,6 +408,8 @@ async def test_cloud_and_cameras_share_state_and_keys() -> None:
         (f"/cameras/{KITCHEN}/swap", {"with": 4}, 404),
         (f"/cameras/{KITCHEN}/swap", {}, 404),
         (f"/cameras/{KITCHEN}/dance", {}, 404),
+        ("/displays/Hall/refuse", {"loads": 1}, 404),
+        ("/displays/Hall/reboot", {}, 404),
         ("/cloud", {}, 400),
         ("/cloud", {"down": True, "how": "gently"}, 400),
     ],
@@ -399,6 +431,8 @@ async def test_things_that_are_not_there() -> None:
     async with running() as api:
         assert await api.get("/displays/Hall%20display/frames?since=x") == 400
         assert await api.get("/displays/Hall%20display/frames?since=-1") == 400
+        assert await api.get("/displays/Hall%20display/requests?since=x") == 400
+        assert await api.get("/displays/nowhere/requests") == 404
 
 
 @pytest.mark.parametrize(

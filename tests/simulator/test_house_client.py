@@ -329,10 +329,19 @@ async def test_the_password_is_given_again_when_asked_for(
     assert not await sign_in_again(client, plan)
     stand_in.results["config_entries/flow/progress"] = [
         {"flow_id": "other", "handler": "cast", "context": {"source": "zeroconf"}},
-        {"flow_id": "mi_camera", "handler": "mi_camera", "context": {"source": "reauth"}},
+        {
+            "flow_id": "mi_camera",
+            "handler": "mi_camera",
+            "context": {"source": "reauth"},
+            "step_id": "reauth_confirm",
+        },
     ]
-    stand_in.flows["mi_camera"] = [{"type": "abort", "reason": "reauth_successful"}]
+    stand_in.flows["mi_camera"] = [
+        {"type": "form", "step_id": "account"},
+        {"type": "abort", "reason": "reauth_successful"},
+    ]
     assert await sign_in_again(client, plan)
     assert stand_in.answers == [
-        ("mi_camera", {"username": plan.username, "password": plan.password})
+        ("mi_camera", {"next_step_id": "account"}),
+        ("mi_camera", {"username": plan.username, "password": plan.password}),
     ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from aiohttp import web
 import pytest
 
-from simulator.house.casts import GRACE_MS, DisplayWatch
+from simulator.house.casts import GRACE_MS, DisplayWatch, is_dark
 from simulator.house.errors import HomeFailed
 from simulator.house.home_process import Control
 from simulator.house.judge import Judge
@@ -26,9 +26,17 @@ class Screen:
     def __init__(self) -> None:
         self.frames: list[dict[str, Any]] = []
         self.state = "PLAYING"
+        self.card = False
         self.address = (ADDRESS, 0)
 
-    def show(self, did: int | None, *, age: float = 500.0, at: float | None = None) -> None:
+    def show(
+        self,
+        did: int | None,
+        *,
+        age: float = 500.0,
+        at: float | None = None,
+        card: bool = False,
+    ) -> None:
         shown = now_ms() if at is None else at
         self.frames.append(
             {
@@ -38,6 +46,7 @@ class Screen:
                 "counter": len(self.frames),
                 "captured_ms": int(shown - age),
                 "decoded_ms": int(shown),
+                "card": card,
             }
         )
 
@@ -54,7 +63,7 @@ async def screen() -> AsyncGenerator[Screen]:
         return web.json_response(
             {
                 "cameras": {"7": {"media_connections": 2, "media_bytes_sent": 10}},
-                "displays": {"Hall": {"state": screen.state}},
+                "displays": {"Hall": {"state": screen.state, "card": screen.card}},
             }
         )
 
@@ -148,6 +157,35 @@ async def test_waiting_for_a_display_to_stop(screen: Screen, control: Control) -
     assert not await watch.wait_stopped(0.3)
     screen.state = "IDLE"
     assert await watch.wait_stopped(0.3)
+
+
+async def test_the_card_is_as_good_as_nothing(screen: Screen, control: Control) -> None:
+    watch = DisplayWatch(control, Judge(), "Hall")
+    screen.card = True
+    assert await watch.wait_stopped(0.3)
+    assert not await watch.wait_idle(0.3)
+    assert is_dark(await control.display("Hall"))
+    screen.state, screen.card = "IDLE", False
+    assert await watch.wait_idle(0.3)
+    screen.state = "PAUSED"
+    assert not is_dark(await control.display("Hall"))
+
+
+async def test_a_card_is_no_picture_and_a_picture_without_a_tag_no_card(
+    screen: Screen, control: Control
+) -> None:
+    judge = Judge()
+    watch = DisplayWatch(control, judge, "Hall")
+    await watch.start()
+    watch.expect(1)
+    judge.killed(now_ms() - 2 * GRACE_MS)
+    screen.show(None, card=True)
+    await watch.stop()
+    assert (watch.shown, judge.unreadable, judge.after_kill) == (0, 0, 0)
+    await watch.start()
+    screen.show(None)
+    await watch.stop()
+    assert (watch.shown, judge.unreadable, judge.after_kill) == (1, 1, 1)
 
 
 async def test_a_home_that_does_not_answer() -> None:

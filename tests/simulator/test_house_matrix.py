@@ -17,7 +17,8 @@ import numpy as np
 from PIL import Image
 import pytest
 
-from simulator.house.matrix import copies, document
+from simulator.house.errors import ApiError
+from simulator.house.matrix import copies, displays, document
 from simulator.house.matrix.path import (
     ENDS,
     HLS_MS,
@@ -397,3 +398,42 @@ async def test_a_reader_decodes_what_it_reads_and_says_how_it_ended(
     assert len(reader.pictures) >= 15
     assert reader.bytes > 0
     assert (refused.answer, refused.pictures, refused.bytes) == ("404", [], 0)
+
+
+# --- a display that is told of the end ------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("state", "says", "ok"),
+    [
+        ({"state": "IDLE", "card": False}, "display idle after", True),
+        ({"state": "PLAYING", "card": True}, "card on the display after", True),
+        ({"state": "PLAYING", "card": False}, "still PLAYING after", False),
+    ],
+    ids=["idle", "the card", "something else"],
+)
+async def test_a_display_may_show_the_card_after_a_kill_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, state: dict[str, Any], says: str, *, ok: bool
+) -> None:
+    monkeypatch.setattr(displays, "STOPS", 0.1)
+    monkeypatch.setattr(displays, "QUIET", 0.0)
+
+    async def frames(_name: str, since: int) -> tuple[list[Picture], int]:
+        return [], since
+
+    async def display(_name: str) -> dict[str, Any]:
+        return state
+
+    async def call(*_: object, **__: object) -> None:
+        raise ApiError("mi_camera.cast", "pictures_off", "switched off")
+
+    house = SimpleNamespace(
+        control=SimpleNamespace(frames=frames, display=display),
+        client=SimpleNamespace(call=call),
+        entities=SimpleNamespace(displays={"Hall": "media_player.hall"}),
+    )
+    scene = SimpleNamespace(house=house, entity=lambda _did: "camera.kitchen")
+    path = displays.Display(cast("Scene", scene), DID, "Hall", "mi_camera.cast", {})
+    cell = await path.killed(Kill(now_ms(), now_ms()))
+    assert cell.ok is ok
+    assert says in cell.text

@@ -234,6 +234,23 @@ async def test_changing_quality(camera_at: MakeCamera, peer_of: MakePeer) -> Non
     assert camera.viewers == 1
 
 
+async def test_a_codec_of_its_own_for_a_quality(camera_at: MakeCamera, peer_of: MakePeer) -> None:
+    """Both at once, and one after the other in one session."""
+    camera = await camera_at(codec="h265", codecs={1: "h264"})
+    small, large = await peer_of(camera), await peer_of(camera)
+    await small.start(1)
+    await large.start(2)
+    for peer, codec in ((small, 4), (large, 5)):
+        await peer.until(lambda: sum(p.is_key for p in peer.pictures) == 2)  # noqa: B023
+        assert {picture.codec for picture in peer.pictures} == {codec}
+        assert {tag.did for tag in decoded(peer.pictures)} == {camera.spec.did}
+    small.command(0x109, {"videoquality": 2})
+    assert await small.answer(0x10A) == bytes(4)
+    small.media.clear()
+    await small.until(lambda: sum(p.is_key for p in small.pictures) == 1)
+    assert small.pictures[-1].codec == 5
+
+
 async def test_asleep_a_session_opens_and_no_picture_comes(
     camera_at: MakeCamera, peer_of: MakePeer
 ) -> None:

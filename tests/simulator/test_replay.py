@@ -38,7 +38,7 @@ def _spec(**others: object) -> CameraSpec:
 
 
 def test_a_recording_is_one_group_of_this_camera_at_its_bit_rate() -> None:
-    pictures = record(_spec(), 0, SIZE, count(1))
+    pictures = record(_spec(), 0, "h264", SIZE, count(1))
     assert len(pictures) == 30
     # Two seconds.
     assert 1_350_000 < sum(map(len, pictures)) * 8 / 2 < 1_750_000

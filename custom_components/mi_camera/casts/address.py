@@ -49,6 +49,15 @@ class CastAddress:
         return address
 
     @callback
+    def async_look(self) -> str | None:
+        """Return the address, None when there is none that players can use; no issue then."""
+        try:
+            address = get_url(self._hass)
+        except NoURLAvailableError:
+            return None
+        return address if resolvable(URL(address).host or "") else None
+
+    @callback
     def async_forget(self) -> None:
         """Take the issue back: it is solved, or nobody casts any more."""
         if self._unlisten is not None:

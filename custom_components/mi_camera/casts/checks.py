@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from ..gate import Permit
     from ..lens import Lens
-    from .session import CastTarget
+    from .session import CastSession, CastTarget
 
 
 def check_lens(lens: Lens) -> Permit:
@@ -34,19 +34,27 @@ def check_lens(lens: Lens) -> Permit:
 
 
 def check_policy(hass: HomeAssistant, target: CastTarget) -> None:
-    """Refuse to show a camera on a player where it may not be.
+    """Refuse to show a camera on a player where or when it may not be.
 
     Raises:
         MiCameraInputError: it may not.
     """
+    state = hass.states.get(target.player)
+    name = player_name(state) if state else target.player
+    if (refusal := policy_refusal(target, name)) is not None:
+        raise refusal
+
+
+def policy_refusal(target: CastTarget | CastSession, name: str) -> MiCameraInputError | None:
+    """Return why a camera may not be shown on a player called `name` now (None: it may)."""
     coordinator = target.lens.coordinator
-    if not coordinator.cast_policy.allows(target.player):
-        state = hass.states.get(target.player)
-        raise MiCameraInputError(
-            "player_not_allowed",
-            player=player_name(state) if state else target.player,
-            camera=coordinator.config.name,
-        )
+    policy, camera = coordinator.cast_policy, coordinator.config.name
+    if not policy.allows(target.player):
+        return MiCameraInputError("player_not_allowed", player=name, camera=camera)
+    if policy.hours is not None and not policy.allows_now():
+        start, end = policy.hours.as_texts()
+        return MiCameraInputError("cast_outside_hours", camera=camera, start=start, end=end)
+    return None
 
 
 def check_target(hass: HomeAssistant, target: CastTarget) -> None:
@@ -57,7 +65,8 @@ def check_target(hass: HomeAssistant, target: CastTarget) -> None:
 
     Raises:
         MiCameraError, MiCameraInputError: there is no leave to show the camera, or the player
-            is not there, cannot be reached, plays nothing, or may not show this camera.
+            is not there, cannot be reached, plays nothing, or may not show this camera,
+            or not at this hour.
     """
     check_lens(target.lens)
     check_policy(hass, target)

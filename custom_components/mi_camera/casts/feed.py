@@ -1,4 +1,4 @@
-"""Which pictures of a lens a player is shown: its own, or a rendition that it can show."""
+"""Waiting for the pictures of a lens, and seeing how they are coded, before they are cast."""
 
 from __future__ import annotations
 
@@ -11,15 +11,16 @@ from homeassistant.setup import async_setup_component
 
 from ..const import DOMAIN
 from ..exceptions import session_error
-from ..media import Feed, FeedState, Trouble, UpstreamError, picture_format
-from .models import async_cast_model
+from ..media import Trouble, UpstreamError, picture_format
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from homeassistant.core import HomeAssistant
 
     from ..gate import Permit
     from ..lens import Lens
-    from ..media import AccessUnit
+    from ..media import AccessUnit, Feed, PictureFormat
 
 FIRST_PICTURE = 20.0
 """Seconds a camera may take for its first picture, waking it included."""
@@ -41,52 +42,16 @@ async def async_ffmpeg(hass: HomeAssistant) -> str:
     return get_ffmpeg_manager(hass).binary
 
 
-async def async_feed_for(lens: Lens, permit: Permit, player: str) -> Feed:
-    """Return the feed of a lens that a player (its entity) can show.
-
-    It is the lens's own unless that is known to be too much for the player. What is not
-    seen at the moment is taken to be coded as it was the last time, so that the player need
-    not wait for the camera before it is told to begin.
+async def async_format(feed: Feed, permit: Permit) -> PictureFormat | None:
+    """Return how the pictures of a feed are coded, once a key frame is there; None: unclear.
 
     Raises:
-        MiCameraError, MiCameraInputError: there are no pictures to be had, they cannot be
-            converted, or there is no leave any more.
+        TimeoutError: there is none.
     """
-    model = async_cast_model(lens.coordinator.hass, player)
-    if model is None:
-        return lens.feed
-    if lens.shape is None or lens.feed.state is FeedState.LIVE:
-        await _async_learn(lens, permit)
-    else:
-        _learn_later(lens, permit)
-    if not permit.valid:
-        raise lens.coordinator.refusal()
-    if lens.shape is None or model.shows(lens.shape):
-        return lens.feed
-    rendition = lens.rendition.feed
-    try:
-        await _async_keyframe(rendition, permit, CONVERTED_PICTURE)
-    except TimeoutError:
-        raise _why_not(lens, rendition, permit, Trouble.ENCODER) from None
-    if not permit.valid:
-        raise lens.coordinator.refusal()
-    return rendition
+    return picture_format(await async_keyframe(feed, permit, FIRST_PICTURE))
 
 
-async def _async_learn(lens: Lens, permit: Permit) -> None:
-    """See how the lens's pictures are coded, once the next key frame is there."""
-    try:
-        await _async_look(lens, permit)
-    except TimeoutError:
-        raise _why_not(lens, lens.feed, permit, Trouble.UNREACHABLE) from None
-
-
-async def _async_look(lens: Lens, permit: Permit) -> None:
-    unit = await _async_keyframe(lens.feed, permit, FIRST_PICTURE)
-    lens.shape = picture_format(unit)
-
-
-async def _async_keyframe(feed: Feed, permit: Permit, seconds: float) -> AccessUnit:
+async def async_keyframe(feed: Feed, permit: Permit, seconds: float) -> AccessUnit:
     """Wait for a key frame; a feed that meets a trouble that may pass gets another chance.
 
     Raises:
@@ -103,19 +68,20 @@ async def _async_keyframe(feed: Feed, permit: Permit, seconds: float) -> AccessU
         await asyncio.sleep(AGAIN)
 
 
-def _learn_later(lens: Lens, permit: Permit) -> None:
+def look_later(lens: Lens, look: Callable[[], Awaitable[None]]) -> None:
     """See to it that what was assumed of a lens is right the next time."""
 
     async def learn() -> None:
         with contextlib.suppress(TimeoutError):
-            await _async_look(lens, permit)
+            await look()
 
     lens.coordinator.hub.entry.async_create_background_task(
         lens.coordinator.hass, learn(), f"{DOMAIN} look at how pictures are coded"
     )
 
 
-def _why_not(lens: Lens, feed: Feed, permit: Permit, otherwise: Trouble) -> Exception:
+def why_not(lens: Lens, feed: Feed, permit: Permit, otherwise: Trouble) -> Exception:
+    """Return what to raise when a feed of a lens gives no picture."""
     if not permit.valid:
         return lens.coordinator.refusal()
     trouble = feed.trouble or otherwise

@@ -132,7 +132,7 @@ class ForeignCasts:
             self._leave(player)
             shown = self._shown[player] = _Shown(token, dt_util.utcnow())
         policy = address.lens.coordinator.cast_policy
-        if shown.refused or not policy.allows(player):
+        if shown.refused or not policy.allows(player) or not policy.allows_now():
             self._refuse(player, shown, address, EndReason.NOT_ALLOWED)
         elif policy.limit is not None and shown.timer is None:
             self._limit(player, shown, address, policy.limit)

@@ -22,10 +22,13 @@ is what the sound of a programme is, so no rendition is ever made for the sound.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import reduce
 from typing import TYPE_CHECKING, Final
 
+from homeassistant.const import ATTR_ENTITY_ID
 from homeassistant.core import callback
 from homeassistant.helpers import device_registry as dr, entity_registry as er
+from homeassistant.helpers.entity import entity_sources
 
 from ..miss import Codec
 
@@ -35,6 +38,9 @@ if TYPE_CHECKING:
     from ..media import PictureFormat
 
 CAST_DOMAIN: Final = "cast"
+STANDING_FOR_OTHERS: Final = {"group", "universal"}
+"""Integrations whose players hand on what they are told to other players."""
+MAX_MEMBERS: Final = 64
 _HIGH_PROFILE: Final = 100
 """H.264's profile_idc: those above it code colours or depths that no display is sure to know."""
 
@@ -66,6 +72,16 @@ class CastModel:
             return False
         return not is_h264 or (shape.level <= self.level and shape.profile <= _HIGH_PROFILE)
 
+    def common(self, other: CastModel) -> CastModel:
+        """Return what both can show."""
+        h264 = _inside(self.h264, other.h264)
+        h265 = _inside(self.h265, other.h265) if self.h265 and other.h265 else None
+        return CastModel(h264, min(self.level, other.level), h265)
+
+
+def _inside(one: tuple[int, int], other: tuple[int, int]) -> tuple[int, int]:
+    return min(one[0], other[0]), min(one[1], other[1])
+
 
 ANY_MODEL: Final = CastModel(HD, 41)
 """What is sure to be shown by a display that nothing is known of."""
@@ -85,11 +101,46 @@ MODELS: Final = {
 def async_cast_model(hass: HomeAssistant, player: str) -> CastModel | None:
     """Return what a player can show, None when it is not a Cast device.
 
-    Of other players nothing is known, and they are given the pictures as they are.
+    Of other players nothing is known, and they are given the pictures as they are. One that
+    stands for others can show what all Cast devices among them can, and if it does not tell
+    whom it stands for, what every Cast device can.
     """
+    waiting, known = [player], {player}
+    models: list[CastModel] = []
+    while waiting:
+        one = waiting.pop()
+        platform = _platform(hass, one)
+        if platform == CAST_DOMAIN:
+            models.append(_model(hass, one))
+        elif platform in STANDING_FOR_OTHERS:
+            members = _members(hass, one)
+            if not members or len(known) + len(members) > MAX_MEMBERS:
+                models.append(ANY_MODEL)
+                continue
+            waiting += members - known
+            known |= members
+    return reduce(CastModel.common, models) if models else None
+
+
+def _platform(hass: HomeAssistant, player: str) -> str | None:
+    if (entity := er.async_get(hass).async_get(player)) is not None:
+        return entity.platform
+    # Those from YAML need not be in the registry.
+    source = entity_sources(hass).get(player)
+    return source["domain"] if source is not None else None
+
+
+def _members(hass: HomeAssistant, player: str) -> set[str]:
+    state = hass.states.get(player)
+    members = state.attributes.get(ATTR_ENTITY_ID) if state is not None else None
+    if not isinstance(members, list | tuple):
+        return set()
+    return {one for one in members if isinstance(one, str)}
+
+
+def _model(hass: HomeAssistant, player: str) -> CastModel:
     entity = er.async_get(hass).async_get(player)
-    if entity is None or entity.platform != CAST_DOMAIN:
-        return None
-    device = dr.async_get(hass).async_get(entity.device_id) if entity.device_id else None
+    device_id = entity.device_id if entity is not None else None
+    device = dr.async_get(hass).async_get(device_id) if device_id else None
     name = device.model if isinstance(device, dr.DeviceEntry) else None
     return MODELS.get((name or "").strip().lower(), ANY_MODEL)

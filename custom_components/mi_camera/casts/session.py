@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from ..gate import Permit
     from ..lens import Lens
+    from .choice import Choice
     from .source import CastSource
 
 SHOWING = {MediaPlayerState.PLAYING, MediaPlayerState.BUFFERING, MediaPlayerState.PAUSED}
@@ -47,7 +48,7 @@ class EndReason(StrEnum):
     LOAD_FAILED = "load_failed"
     """The player never began to play it, or another one of the same action did not."""
     NOT_ALLOWED = "not_allowed"
-    """The camera may not be shown there."""
+    """The camera may not be shown there, or not at this hour."""
 
 
 class CastState(StrEnum):
@@ -69,19 +70,27 @@ class CastTarget:
 
 @dataclass(slots=True, eq=False)
 class CastSession:
-    """One lens on one player; `camera` is its entity. Address and token are secrets of this session."""
+    """One lens on one player; `camera` is its entity. Address and token are secrets of this session.
+
+    `due` is when the time is over that was asked for or is allowed, `ends` that or, if sooner,
+    the end of the camera's hours.
+    """
 
     lens: Lens
     camera: str
     player: str
     permit: Permit
+    choice: Choice = field(repr=False)
     pictures: CastSource = field(repr=False)
     session_id: str = field(default_factory=lambda: secrets.token_hex(8))
     started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    due: datetime | None = None
     ends: datetime | None = None
     state: CastState = CastState.LOADING
     reason: EndReason | None = None
     loaded: bool = False
+    announced: bool | None = None
+    """Whether what was to be said is said on it; None when there is nothing to say."""
     context: Context | None = field(default=None, repr=False)
     timer: Callable[[], None] | None = field(default=None, repr=False)
     changed: asyncio.Event = field(default_factory=asyncio.Event, repr=False)
@@ -105,14 +114,17 @@ class CastSession:
 
     def as_dict(self) -> dict[str, Any]:
         """Return what an action answers about this session."""
+        said = {} if self.announced is None else {"announced": self.announced}
         return {
             "session_id": self.session_id,
             "camera": self.camera,
             "media_player": self.player,
             "started": self.started.isoformat(),
+            "pictures": self.choice.kind.value,
             "state": self.state.value,
             "reason": self.reason.value if self.reason else None,
             "ends": self.ends.isoformat() if self.ends else None,
+            **said,
         }
 
 
@@ -129,8 +141,19 @@ def shows(state: State | None, tokens: Collection[str]) -> bool:
 
 def shown_token(state: State | None, tokens: Collection[str]) -> str | None:
     """Return which of `tokens` is in the address that a player has on its screen."""
-    if state is None or state.state not in SHOWING:
-        return None
+    return _named_token(state, tokens) if state is not None and state.state in SHOWING else None
+
+
+def names(state: State | None, token: str) -> bool:
+    """Whether a player has been told to show `token` and shows nothing: not yet, or no more."""
+    return (
+        state is not None
+        and state.state not in SHOWING
+        and _named_token(state, {token}) is not None
+    )
+
+
+def _named_token(state: State, tokens: Collection[str]) -> str | None:
     content = state.attributes.get(ATTR_MEDIA_CONTENT_ID)
     if not isinstance(content, str):
         return None

@@ -6,11 +6,6 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from homeassistant.components.media_player import (
-    ATTR_MEDIA_CONTENT_ID,
-    ATTR_MEDIA_CONTENT_TYPE,
-    ATTR_MEDIA_EXTRA,
-)
 from homeassistant.const import EVENT_STATE_CHANGED
 from homeassistant.core import Event, EventStateChangedData, callback
 from homeassistant.exceptions import HomeAssistantError
@@ -19,8 +14,10 @@ from homeassistant.helpers.event import async_call_later
 from ..const import DOMAIN, LOGGER
 from ..exceptions import MiCameraError
 from .address import CastAddress
+from .announcement import Announcement
 from .checks import check_lens, check_policy, check_target
-from .feed import async_feed_for
+from .choice import async_choose
+from .clock import CastClock
 from .foreign import ForeignCasts
 from .load import async_load
 from .news import CastEventType, CastNews
@@ -37,10 +34,11 @@ if TYPE_CHECKING:
     from ..gate import Permit
     from ..hub import Hub
     from ..lens import Lens
+    from .choice import Choice
     from .request import CastRequest
     from .session import CastTarget
+    from .source import CastSource
 
-HLS_TYPE = "application/vnd.apple.mpegurl"
 MAX_SESSIONS = 32
 
 
@@ -54,8 +52,9 @@ class CastSessions:
         self._sessions: dict[str, CastSession] = {}
         self._address = CastAddress(hub.hass)
         self.news = CastNews(hub.hass)
-        self.players = CastPlayers(hub, self._has_session)
+        self.players = CastPlayers(hub, self._address, self._has_session)
         self.foreign = ForeignCasts(hub, self.players, self.news)
+        self.clock = CastClock(hub, self._follow_policies)
 
     @property
     def sessions(self) -> Collection[CastSession]:
@@ -80,6 +79,8 @@ class CastSessions:
     ) -> list[CastSession]:
         """Show lenses on players and return the sessions once all of them are played.
 
+        An announcement is being said by then, if it could be made.
+
         Raises:
             MiCameraError, MiCameraInputError: it was impossible, or a player did not
                 play it; then no session of this call is left.
@@ -90,20 +91,28 @@ class CastSessions:
             raise MiCameraError("cast_too_many", limit=str(MAX_SESSIONS))
         base = self._address.async_get()
         started: dict[CastTarget, CastSession] = {}
+        announcement = None
+        if request.announcement is not None:
+            announcement = Announcement(self._hass, self._hub.entry, request.announcement)
 
         async def start(target: CastTarget) -> None:
-            started[target] = await self._async_cast_one(target, base, request, context)
+            session = await self._async_cast_one(target, base, request, context)
+            started[target] = session
+            if announcement is not None:
+                session.announced = await announcement.async_say(session)
 
         try:
             async with asyncio.TaskGroup() as group:
                 for target in targets:
                     group.create_task(start(target))
         except BaseException as err:
-            for session in started.values():
-                await self.async_end(session, EndReason.LOAD_FAILED)
+            await self._async_end(started.values(), EndReason.LOAD_FAILED)
             if isinstance(err, ExceptionGroup):
                 raise err.exceptions[0] from None
             raise
+        finally:
+            if announcement is not None:
+                await announcement.async_end()
         return [started[target] for target in targets]
 
     async def _async_cast_one(
@@ -111,20 +120,9 @@ class CastSessions:
     ) -> CastSession:
         lens, camera, player = target.lens, target.camera, target.player
         permit = check_lens(lens)
-        feed = await async_feed_for(lens, permit, player)
-        pictures = self._hass.data[DATA_CAST_ADDRESSES].open(
-            feed,
-            permit,
-            lens.source,
-            self._pictures_changed,
-            lambda: self._hub.async_violation(lens.source, "cast"),
-        )
-        session = CastSession(lens, camera, player, permit, pictures)
-        media = {
-            ATTR_MEDIA_CONTENT_ID: base + pictures.path,
-            ATTR_MEDIA_CONTENT_TYPE: HLS_TYPE,
-            ATTR_MEDIA_EXTRA: pictures.extra,
-        }
+        choice = await async_choose(lens, permit, player, request.quality)
+        pictures = self._open(lens, permit, choice)
+        session = CastSession(lens, camera, player, permit, choice, pictures)
         session.context = context
         replaced = [one for one in self._sessions.values() if one.player == player]
         self._sessions[session.session_id] = session
@@ -132,9 +130,10 @@ class CastSessions:
         for other in replaced:
             await self.async_end(other, EndReason.REPLACED, stop_player=False)
         try:
+            await self.players.async_settled(player)
             _require(permit, lens)
             check_policy(self._hass, target)
-            await async_load(self._hass, session, media, base, context)
+            await async_load(self._hass, session, base, context, lambda: self._renew(session))
             self._watch(session, request.duration)
         except HomeAssistantError as err:
             await self.async_end(session, EndReason.LOAD_FAILED)
@@ -145,6 +144,28 @@ class CastSessions:
             await self.async_end(session, EndReason.LOAD_FAILED)
             raise
         return session
+
+    @callback
+    def _open(self, lens: Lens, permit: Permit, choice: Choice) -> CastSource:
+        return self._hass.data[DATA_CAST_ADDRESSES].open(
+            choice.feed,
+            permit,
+            lens.source,
+            self._pictures_changed,
+            lambda: self._hub.async_violation(lens.source, "cast"),
+        )
+
+    @callback
+    def _renew(self, session: CastSession) -> None:
+        """Give a session that is being loaded another address; the one it had is dead."""
+        if session.state is CastState.ENDED:
+            return
+        old = session.pictures
+        session.pictures = self._open(session.lens, session.permit, session.choice)
+        self.foreign.remember(session.token, session.lens, session.camera, session.player)
+        old.detach()
+        self.remember_dead(old.token, EndReason.LOAD_FAILED)
+        old.end_in_background()
 
     @callback
     def _pictures_changed(self) -> None:
@@ -176,37 +197,48 @@ class CastSessions:
         )
         session.undo.append(session.lens.coordinator.async_add_listener(camera_changed))
         session.undo.append(
-            session.lens.async_on_stall(lambda: self._end_soon(session, EndReason.STALE))
+            session.lens.async_on_stall(
+                lambda: self._end_soon(session, EndReason.STALE), session.choice.basis
+            )
         )
-        duration = session.lens.coordinator.cast_policy.shortened(duration)
-        if duration is not None:
+        policy = session.lens.coordinator.cast_policy
+        if (duration := policy.shortened(duration)) is not None:
             self._end_at(session, datetime.now(UTC) + duration)
+        session.ends = policy.sooner(session.due)
         self.news.tell(session.event(CastEventType.STARTED, session.context))
         self.news.changed()
 
     @callback
-    def _end_at(self, session: CastSession, ends: datetime) -> None:
+    def _end_at(self, session: CastSession, due: datetime) -> None:
         @callback
         def over(_now: datetime) -> None:
             session.timer = None
             self._end_soon(session, EndReason.DURATION)
 
         session.drop_timer()
-        session.ends = ends
-        left = max(ends - datetime.now(UTC), timedelta())
+        session.due = due
+        left = max(due - datetime.now(UTC), timedelta())
         session.timer = async_call_later(self._hass, left, over)
 
     @callback
     def async_policy_changed(self) -> None:
         """Follow what cameras are allowed now, also with casts that run."""
+        self._follow_policies()
+        self.clock.async_wind()
+
+    @callback
+    def _follow_policies(self) -> None:
         for session in tuple(self._sessions.values()):
             policy = session.lens.coordinator.cast_policy
-            if not policy.allows(session.player):
+            if not policy.allows(session.player) or not policy.allows_now():
                 self._end_soon(session, EndReason.NOT_ALLOWED)
-            elif policy.limit is not None:
-                ends = session.started + policy.limit
-                if session.ends is None or session.ends > ends:
-                    self._end_at(session, ends)
+                continue
+            if policy.limit is not None:
+                due = session.started + policy.limit
+                if session.due is None or session.due > due:
+                    self._end_at(session, due)
+            session.ends = policy.sooner(session.due)
+        self.news.changed()
         self.foreign.async_look_again()
 
     # -- ending ----------------------------------------------------------------------------
@@ -241,15 +273,15 @@ class CastSessions:
             undo()
         session.undo.clear()
         session.pictures.detach()
-        self.remember_dead(session.token)
+        self.remember_dead(session.token, reason)
         session.pictures.end_in_background()
 
     @callback
-    def remember_dead(self, token: str | None) -> None:
+    def remember_dead(self, token: str | None, reason: EndReason = EndReason.SWITCHED_OFF) -> None:
         """Note that an address shows nothing any more, and who still has it must be stopped."""
         if token:
             self.foreign.forget(token)
-            self.players.remember_dead(token)
+            self.players.remember_dead(token, reason)
 
     @callback
     def _end_soon(self, session: CastSession, reason: EndReason) -> None:
@@ -265,20 +297,41 @@ class CastSessions:
         stop_player: bool = True,
         context: Context | None = None,
     ) -> None:
-        """End one session; the player goes idle unless it shows something else by now."""
-        if session.session_id not in self._sessions:
+        """End one session; the player goes idle unless it shows something else by now.
+
+        It does so even if who waits for that is cancelled.
+        """
+        await self._async_end((session,), reason, stop_players=stop_player, context=context)
+
+    async def _async_end(
+        self,
+        sessions: Collection[CastSession],
+        reason: EndReason,
+        *,
+        stop_players: bool = True,
+        context: Context | None = None,
+    ) -> None:
+        running = [one for one in sessions if one.session_id in self._sessions]
+        for session in running:
+            LOGGER.debug("Cast of %s on %s ends: %s", session.camera, session.player, reason)
+        self._cut_sessions(running, reason, context)
+        if not running or not stop_players:
             return
-        LOGGER.debug("Cast of %s on %s ends: %s", session.camera, session.player, reason)
-        self._cut_sessions((session,), reason, context)
-        if stop_player:
-            await self.players.async_stop_player(session.player, session.token)
+        # The players would go on showing addresses that are dead, were this cancelled half-way.
+        stopping = [
+            self._hub.entry.async_create_background_task(
+                self._hass,
+                self.players.async_stop_player(one.player, one.token),
+                f"{DOMAIN} stop of a player",
+            )
+            for one in running
+        ]
+        await asyncio.wait(stopping)
 
     async def async_end_camera(self, coordinator: CameraCoordinator) -> None:
         """End the sessions of a camera that goes away."""
-        for session in [
-            one for one in self._sessions.values() if one.lens.coordinator is coordinator
-        ]:
-            await self.async_end(session, EndReason.CAMERA_GONE)
+        of_camera = [one for one in self._sessions.values() if one.lens.coordinator is coordinator]
+        await self._async_end(of_camera, EndReason.CAMERA_GONE)
 
     async def async_end_all(
         self,
@@ -293,9 +346,7 @@ class CastSessions:
             if (lenses is None or session.lens in lenses)
             and (players is None or session.player in players)
         ]
-        await asyncio.gather(
-            *(self.async_end(one, EndReason.STOPPED, context=context) for one in chosen)
-        )
+        await self._async_end(chosen, EndReason.STOPPED, context=context)
         return chosen
 
     @callback
@@ -319,10 +370,10 @@ class CastSessions:
     async def async_stop(self) -> None:
         """End everything, as the hub is being unloaded."""
         self.cut()
+        self.clock.async_stop()
         self.foreign.async_stop()
         self._address.async_forget()
-        await self.players.async_clean_up()
-        self.players.async_forget()
+        await self.players.async_close()
 
 
 def _require(permit: Permit, lens: Lens) -> None:

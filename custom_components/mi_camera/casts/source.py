@@ -10,11 +10,11 @@ import weakref
 
 from homeassistant.core import callback
 
-from ..media import HlsSession, clock
+from ..media import CastSound, HlsSession, clock
 from ..media.hard_abort import hard_abort
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from ..gate import Permit
     from ..media import Feed, HlsSegment, Origin, Source
@@ -40,8 +40,18 @@ class CastSource(Protocol):
         """Whether pictures come, or may still."""
 
     @property
+    def asked(self) -> bool:
+        """Whether anybody has asked for something of it."""
+
+    @property
     def extra(self) -> dict[str, object]:
         """What to tell a Cast player beside the address."""
+
+    def say(self, speech: Sequence[bytes]) -> bool:
+        """Say something in the sound from now on; returns whether it will be heard.
+
+        `speech` are frames of AAC as `AacEncoder` makes them.
+        """
 
     def detach(self) -> None:
         """Make every address dead, synchronously; waiting requests find nothing."""
@@ -74,7 +84,9 @@ class SessionHls:
         self._on_change = on_change
         self._on_violation = on_violation
         self._hls = HlsSession()
+        self._sound = CastSound()
         self._changed = asyncio.Event()
+        self._asked = False
         self._detached = False
         self._transports: weakref.WeakSet[asyncio.Transport] = weakref.WeakSet()
         self._viewer = feed.view(permit)
@@ -97,6 +109,11 @@ class SessionHls:
         return not self._detached and not self._viewer.ended
 
     @property
+    def asked(self) -> bool:
+        """Whether anybody has asked for a playlist."""
+        return self._asked
+
+    @property
     def extra(self) -> dict[str, object]:
         """Live, in fragmented MP4 (as the Cast media receiver names it)."""
         return {
@@ -115,6 +132,14 @@ class SessionHls:
         return self._hls.kept
 
     @callback
+    def say(self, speech: Sequence[bytes]) -> bool:
+        """Say something in the sound from now on; returns whether it will be heard."""
+        if not self.permitted or self._viewer.ended:
+            return False
+        self._sound.say(speech)
+        return True
+
+    @callback
     def detach(self) -> None:
         """Make every address dead, synchronously.
 
@@ -127,6 +152,7 @@ class SessionHls:
         self._addresses.forget(self)
         self._viewer.close()
         self._hls.end()
+        self._sound.end()
         self._changed.set()
         for transport in tuple(self._transports):
             if transport.get_write_buffer_size():
@@ -148,11 +174,12 @@ class SessionHls:
                 self._violated()
                 return
             assert origin is not None
-            if self._hls.add(parts, origin) and self._hls.ready:
+            if self._hls.add(self._sound.follow(parts), origin) and self._hls.ready:
                 self._changed.set()
         if self._viewer.ended and not self._detached:
             # A frozen face is worse than none: nothing of before is given any more.
             self._hls.end()
+            self._sound.end()
             self._changed.set()
             self._on_change()
 
@@ -176,6 +203,7 @@ class SessionHls:
 
     async def async_ready(self) -> bool:
         """Wait for the first segment; returns whether there is one that may leave."""
+        self._asked = True
         self._hls.forget_old(clock.now())
         if self._detached or self._viewer.ended or self._hls.ready:
             return self._ready

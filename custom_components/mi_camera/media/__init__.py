@@ -1,6 +1,9 @@
 """From access units to viewers: feeds, MPEG-TS, the loopback relay and stills."""
 
 from .access_unit import AccessUnit, Origin, SoundUnit, Source, Tracks
+from .cast_sound import CastSound
+from .encoder_choice import EncoderChoice
+from .encoder_slots import EncoderSlots
 from .feed import Feed
 from .feed_limits import FeedLimits, FeedState
 from .hls_session import HlsSegment, HlsSession
@@ -14,7 +17,10 @@ from .upstream import Connect, KeySource, MissUpstream, Quality, Trouble, Upstre
 __all__ = [
     "AccessUnit",
     "CameraLink",
+    "CastSound",
     "Connect",
+    "EncoderChoice",
+    "EncoderSlots",
     "Feed",
     "FeedLimits",
     "FeedState",

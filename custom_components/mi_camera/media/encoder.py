@@ -15,13 +15,10 @@ if TYPE_CHECKING:
 
     from .flv import FlvPicture
 
-__all__ = ["Encoder", "EncoderError", "encoder_arguments"]
+__all__ = ["Encoder", "EncoderError"]
 
-KEY_SECONDS: Final = 1
-"""A key frame as often as this: a player begins at one."""
 NICENESS: Final = 10
 """What looks after the house goes first."""
-_MAX_RATE: Final = "2500k"
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
 _MAX_COMPLAINT: Final = 400
 _LAST_WORDS: Final = 0.5
@@ -32,29 +29,6 @@ _ENVIRONMENT: Final = ("PATH", "LD_LIBRARY_PATH", "HOME", "LANG")
 
 class EncoderError(Exception):
     """ffmpeg cannot be started."""
-
-
-def encoder_arguments(width: int, height: int) -> list[str]:
-    """Return ffmpeg's arguments: MPEG-TS on stdin to FLV of H.264 on stdout.
-
-    Main profile, level 4.1, of this size in pixels; no picture waits for a later one, and
-    each keeps its time (`-copyts`, in milliseconds).
-    """
-    decode = "-probesize 32 -analyzeduration 0 -flags low_delay -threads 1"
-    encode = (
-        "-c:v libx264 -preset superfast -tune zerolatency -profile:v main -level 4.1 -threads 1"
-        f" -crf 23 -maxrate {_MAX_RATE} -bufsize {_MAX_RATE}"
-        f" -g 600 -sc_threshold 0 -force_key_frames expr:gte(t,n_forced*{KEY_SECONDS})"
-        " -enc_time_base 1:1000"
-    )
-    return [
-        *["-hide_banner", "-nostdin", "-loglevel", "error"],
-        *decode.split(),
-        *["-f", "mpegts", "-i", "pipe:0", "-map", "0:v:0", "-copyts"],
-        *("-vf", f"scale={width}:{height}:flags=bilinear,format=yuv420p"),
-        *encode.split(),
-        *["-flush_packets", "1", "-flvflags", "no_duration_filesize", "-f", "flv", "pipe:1"],
-    ]
 
 
 class Encoder(asyncio.SubprocessProtocol):
@@ -113,6 +87,11 @@ class Encoder(asyncio.SubprocessProtocol):
         return self._exited.is_set()
 
     @property
+    def ended(self) -> bool:
+        """Whether it is of no use any more, by itself or killed."""
+        return self._over
+
+    @property
     def complaint(self) -> str:
         """The end of what it has complained of."""
         return self._complaint.decode("utf-8", "replace").strip()
@@ -133,8 +112,7 @@ class Encoder(asyncio.SubprocessProtocol):
             return
         if transport.get_returncode() is None:
             # Not by way of the transport, which might reap it before the event loop does.
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(transport.get_pid(), signal.SIGKILL)
+            self._kill_group(transport)
         if self._input is not None and not self._input.is_closing():
             # What waits to be written would keep the pipe open.
             self._input.abort()
@@ -183,7 +161,9 @@ class Encoder(asyncio.SubprocessProtocol):
             self._ending()
 
     def process_exited(self) -> None:
-        """Note that the process is gone."""
+        """Note that the process is gone; what it has started itself goes with it."""
+        if self._transport is not None:
+            self._kill_group(self._transport)
         self._exited.set()
         self._ending()
 
@@ -191,6 +171,12 @@ class Encoder(asyncio.SubprocessProtocol):
         """Let go of the process, which is gone, and its pipes, which are closed."""
         if self._transport is not None:
             self._transport.close()
+
+    @staticmethod
+    def _kill_group(transport: asyncio.SubprocessTransport) -> None:
+        """Kill all of its session: ffmpeg may be a script that has started another."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(transport.get_pid(), signal.SIGKILL)
 
     def _ending(self) -> None:
         """Wait a moment for what it has to say, which may come last."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from math import inf
 import random
 from typing import TYPE_CHECKING
 
@@ -148,6 +149,20 @@ class Feed:
         self.audience.end()
         self._forget()
         self._set_state(FeedState.IDLE)
+
+    async def rest(self) -> None:
+        """Leave the camera now instead of a little after the last viewer, and wait for that.
+
+        Nothing happens while anybody looks.
+        """
+        if self.viewers or (runner := self._runner) is None:
+            return
+        if self._upstream is None:
+            self.cut()  # it may be long until there is one
+        else:
+            self._left_at = -inf
+            self._wake.set()
+        await asyncio.wait((runner,), timeout=1)
 
     async def close(self) -> None:
         """Cut for good, and wait until nothing of it runs any more."""

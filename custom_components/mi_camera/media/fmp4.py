@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 import av
 
+from .aac import FRAME_SECONDS
 from .mux import CODEC_NAMES
 from .picture_size import picture_size
 from .sound_timeline import RATE
@@ -52,13 +53,12 @@ class Fmp4Writer:
     `init` is the initialisation section, empty before the first segment; it stays the same.
     """
 
-    def __init__(self, first: AccessUnit, zero: float, *, sound: bool) -> None:
+    def __init__(self, first: AccessUnit, zero: float) -> None:
         """Describe a programme that begins with the key frame `first`.
 
         Args:
             first: tells the codec and the size.
             zero: when the clock of the programme shows nought (`clock`, s).
-            sound: whether there is to be an AAC track.
 
         Raises:
             Fmp4Error: its parameter sets tell no size.
@@ -69,7 +69,6 @@ class Fmp4Writer:
         self.init = b""
         self._codec = first.codec
         self._zero = zero
-        self._sound = sound
         self._last = {CLOCK: -1, RATE: -1}
 
     def segment(
@@ -84,7 +83,7 @@ class Fmp4Writer:
         Args:
             number: of the segment, from 0.
             pictures: at least one.
-            sounds: frames of AAC; none without a track for them.
+            sounds: frames of AAC; there is a track for them though there may be none.
             end: until when the last picture is shown (`clock`, s).
 
         Raises:
@@ -107,14 +106,13 @@ class Fmp4Writer:
                     packet.is_keyframe = unit.keyframe
                     packet.stream = video
                     packets.append((unit.captured, packet))
-                if self._sound:
-                    # Only a stream with an encoder has the description that AAC needs.
-                    audio = container.add_stream("aac", rate=RATE, layout="mono")
-                    for sound in sounds:
-                        data = sound.data[_ADTS_HEADER:]
-                        packet = self._packet(data, sound.at, sound.at + 1024 / RATE, RATE)
-                        packet.stream = audio
-                        packets.append((sound.at, packet))
+                # Only a stream with an encoder has the description that AAC needs.
+                audio = container.add_stream("aac", rate=RATE, layout="mono")
+                for sound in sounds:
+                    data = sound.data[_ADTS_HEADER:]
+                    packet = self._packet(data, sound.at, sound.at + FRAME_SECONDS, RATE)
+                    packet.stream = audio
+                    packets.append((sound.at, packet))
                 for _, packet in sorted(packets, key=lambda one: one[0]):
                     container.mux_one(packet)
         except (av.FFmpegError, ValueError) as err:

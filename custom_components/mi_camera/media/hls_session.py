@@ -14,7 +14,7 @@ import math
 from typing import TYPE_CHECKING, Final
 
 from ..miss import Codec
-from .access_unit import AccessUnit, Tracks
+from .access_unit import AccessUnit
 from .fmp4 import Fmp4Error, Fmp4Writer, codec_string
 
 if TYPE_CHECKING:
@@ -148,9 +148,7 @@ class HlsSession:
         end = max(min(end, first.captured + _MOST), max(first.captured, last.captured) + 0.001)
         try:
             if self._writer is None:
-                self._writer = Fmp4Writer(
-                    first, first.captured - 1.0, sound=first.tracks is not Tracks.PICTURES
-                )
+                self._writer = Fmp4Writer(first, first.captured - 1.0)
             data = self._writer.segment(self._next, self._pictures, self._sounds, end)
         except Fmp4Error as err:
             _LOGGER.debug("%s", err)

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CameraLink"]
 
+type Slot = tuple[int, int]
+"""Which lens's sessions (0: those of all, where they share), and which of the two."""
+
 _LOGGER = logging.getLogger(__name__)
 
 FIRST_FRAME_TIMEOUT = 4.0
@@ -46,7 +49,8 @@ class CameraLink:
 
     A camera takes two viewers and the owner's phone is one, so all users here share: one
     session for everything if the model sends both lenses over one, else one for each lens,
-    and what is not a picture (talk, motor) goes over any that is open.
+    and what is not a picture (talk, motor) goes over any that is open. A lens that is opened
+    in its other quality as well needs a second one: over one session it has one quality.
 
     Everything belongs to the permit it was opened under: once that has gone nothing
     passes, whatever was in progress.
@@ -87,8 +91,8 @@ class CameraLink:
         self._model = model
         self._broadcasts = broadcasts
         self._wake = wake
-        self._sessions: dict[int, LinkSession] = {}
-        self._locks: dict[int, asyncio.Lock] = {}
+        self._sessions: dict[Slot, LinkSession] = {}
+        self._locks: dict[Slot, asyncio.Lock] = {}
         self._dialling: set[LinkSession] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._found: dict[tuple[int, Quality], Found] = {}
@@ -126,10 +130,13 @@ class CameraLink:
         if source.did != self.did:
             raise ValueError("that is another camera's lens")
         while True:
-            session = await self._session(permit, source.lens if self.separate else 0)
+            session = await self._session(permit, self._slot(permit, source.lens, quality))
+            if not _takes(session, source.lens, quality):
+                continue  # the other quality has been quicker
             stream = LensStream(
                 session,
                 source,
+                quality,
                 wants_sound=sound,
                 guard=LensGuard() if self._model.lenses > 1 else None,
                 audition=Audition(self._ladder(session, source.lens, quality)),
@@ -160,7 +167,7 @@ class CameraLink:
         """
         session = next((one for one in self._sessions.values() if _fits(one, permit)), None)
         if session is None:
-            session = await self._session(permit, 0)
+            session = await self._session(permit, (0, 0))
         session.users += 1
         session.stay()
         try:
@@ -193,7 +200,19 @@ class CameraLink:
         if self._closed or cuts != self._cuts or not permit.valid:
             raise UpstreamError(Trouble.BROKEN)
 
-    async def _session(self, permit: Permit, slot: int) -> LinkSession:
+    def _slot(self, permit: Permit, lens: int, quality: Quality) -> Slot:
+        """Return where the session for a lens is or will be: one that is open rather than not."""
+        group = lens if self.separate else 0
+        free = []
+        for slot in ((group, 0), (group, 1)):
+            session = self._sessions.get(slot)
+            if session is None or not _fits(session, permit):
+                free.append(slot)
+            elif _takes(session, lens, quality):
+                return slot
+        return free[0]
+
+    async def _session(self, permit: Permit, slot: Slot) -> LinkSession:
         """Return the open session of a slot, opening it if there is none."""
         cuts = self._cuts
         async with self._locks.setdefault(slot, asyncio.Lock()):
@@ -278,8 +297,13 @@ class CameraLink:
     def _ladder(self, session: LinkSession, lens: int, wish: Quality) -> QualityLadder:
         model = self._model
         best = wish == "best"
+        rungs = {
+            "best": model.qualities,
+            "low": (*model.low_qualities, *reversed(model.qualities)),
+            "small": model.low_qualities,
+        }
         return QualityLadder(
-            model.qualities if best else (*model.low_qualities, *reversed(model.qualities)),
+            rungs[wish],
             silence=FIRST_FRAME_TIMEOUT,
             known=self._found.get((lens, wish)),
             # It would disturb the other lens, where they share a session.
@@ -371,6 +395,11 @@ class CameraLink:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _takes(session: LinkSession, lens: int, quality: Quality) -> bool:
+    stream = session.lenses.get(lens)
+    return stream is None or stream.quality == quality
 
 
 def _fits(session: LinkSession, permit: Permit) -> bool:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .audition import Audition
     from .lens_guard import LensGuard
     from .quality_ladder import Try
+    from .upstream import Quality
 
 __all__ = ["LensStream", "LinkSession"]
 
@@ -187,6 +188,7 @@ class LensStream:
         self,
         of: LinkSession,
         source: Source,
+        quality: Quality,
         *,
         wants_sound: bool,
         guard: LensGuard | None,
@@ -200,6 +202,7 @@ class LensStream:
         Args:
             of: the session the frames come from.
             source: which lens this is.
+            quality: which of its pictures are wanted.
             wants_sound: whether sound is passed on.
             guard: what to ask before a picture is believed to be of this lens.
             audition: what to ask before one is begun with.
@@ -213,6 +216,7 @@ class LensStream:
         self.of = of
         self.session = of.number
         self.source = source
+        self.quality = quality
         self.wants_sound = wants_sound
         self.guard = guard
         self.audition = audition

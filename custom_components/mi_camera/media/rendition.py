@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from ..gate import Permit
     from .access_unit import AccessUnit, SoundUnit, Source
     from .encoder import Encoder
+    from .encoder_arguments import H264Encoder
+    from .encoder_choice import EncoderChoice
+    from .encoder_slots import EncoderSlots
     from .feed_limits import FeedLimits
 
 __all__ = ["Rendition", "RenditionUpstream"]
@@ -42,6 +45,8 @@ class RenditionUpstream:
         feed: Feed,
         binary: Callable[[], Awaitable[str]],
         *,
+        slots: EncoderSlots,
+        choice: EncoderChoice,
         on_violation: Callable[[Source], None] | None = None,
         starting: float = STARTING,
     ) -> None:
@@ -50,11 +55,15 @@ class RenditionUpstream:
         Args:
             feed: of the lens.
             binary: gives the path of ffmpeg, asked at each connecting.
+            slots: shared by all renditions, where each encoder takes a place.
+            choice: shared by all, knows which encoder does.
             on_violation: called when the feed has given a picture of elsewhere.
             starting: how long the encoder may take for its first picture, in seconds.
         """
         self._feed = feed
         self._binary = binary
+        self._slots = slots
+        self._choice = choice
         self._on_violation = on_violation
         self._starting = starting
         self._sessions: set[RenditionSession] = set()
@@ -67,6 +76,11 @@ class RenditionUpstream:
         """Process ids of the encoders that run now."""
         return [one.encoder.pid for one in self._sessions if one.encoder.pid is not None]
 
+    @property
+    def kinds(self) -> list[str]:
+        """Names of the encoders that run now."""
+        return [one.kind.name for one in self._sessions]
+
     async def connect(
         self,
         permit: Permit,
@@ -76,7 +90,8 @@ class RenditionUpstream:
         """Start an encoder and return once its first picture has come.
 
         Raises:
-            UpstreamError: with the trouble of the lens, or `Trouble.ENCODER`.
+            UpstreamError: with the trouble of the lens, `Trouble.ENCODER` or
+                `Trouble.ENCODERS_TAKEN`.
         """
         try:
             await self._feed.keyframe(
@@ -85,17 +100,39 @@ class RenditionUpstream:
         except TimeoutError:
             raise UpstreamError(self._feed.trouble or Trouble.UNREACHABLE) from None
         binary = await self._binary()
+        while True:
+            kind = await self._choice.best(binary)
+            try:
+                return await self._begin(permit, binary, kind, on_unit, on_closed)
+            except UpstreamError as err:
+                # One of the machine's that fails has been given up: there is still libx264.
+                if err.trouble is not Trouble.ENCODER or not kind.hardware:
+                    raise
+
+    async def _begin(
+        self,
+        permit: Permit,
+        binary: str,
+        kind: H264Encoder,
+        on_unit: Callable[[AccessUnit | SoundUnit], None],
+        on_closed: Callable[[], None],
+    ) -> RenditionSession:
+        """Start an encoder of this kind, once there is a place for it."""
+        slot = await self._slots.take()
         if not permit.valid:
+            slot.give_back()
             raise UpstreamError(Trouble.BROKEN)
         session = RenditionSession(
             self._feed,
             permit,
             next(self._numbers),
+            kind,
+            slot,
             on_unit=on_unit,
             on_closed=on_closed,
             leave=self._left,
             violated=self._violated,
-            complain=self._complain,
+            complain=lambda what: self._complain(kind, what),
         )
         self._sessions.add(session)
         try:
@@ -122,8 +159,11 @@ class RenditionUpstream:
         self._dying = {one for one in self._dying if not one.gone}
         self._dying.add(session.encoder)
 
-    def _complain(self, what: str) -> None:
+    def _complain(self, kind: H264Encoder, what: str) -> None:
         """Say what is wrong with ffmpeg: once, until it does again."""
+        if kind.hardware:
+            self._choice.give_up(kind, what)
+            return
         level = logging.DEBUG if self._complained else logging.ERROR
         self._complained = True
         did = self._feed.source.did
@@ -145,12 +185,19 @@ class Rendition:
         feed: Feed,
         binary: Callable[[], Awaitable[str]],
         *,
+        slots: EncoderSlots,
+        choice: EncoderChoice,
         on_violation: Callable[[Source], None] | None = None,
         starting: float = STARTING,
     ) -> None:
         """Make a rendition of what `feed` gives; nothing is opened. See `RenditionUpstream`."""
         self.upstream = RenditionUpstream(
-            feed, binary, on_violation=on_violation, starting=starting
+            feed,
+            binary,
+            slots=slots,
+            choice=choice,
+            on_violation=on_violation,
+            starting=starting,
         )
         self.feed = Feed(feed.source, self.upstream.connect, on_violation=on_violation)
         self.limit(self.feed.limits)

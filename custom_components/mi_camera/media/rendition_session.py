@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from ..miss import Codec
 from . import clock
 from .access_unit import AccessUnit, Tracks
-from .encoder import Encoder, EncoderError, encoder_arguments
+from .encoder import Encoder, EncoderError
+from .encoder_arguments import encoder_arguments
 from .mux import TsMuxer
 from .picture_format import picture_format
 from .upstream import Trouble, UpstreamError
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from ..gate import Permit
     from .access_unit import Origin, SoundUnit
+    from .encoder_arguments import H264Encoder
+    from .encoder_slots import EncoderSlot
     from .feed import Feed
     from .flv import FlvPicture
     from .mux import Parts
@@ -32,6 +35,9 @@ _IN_FLIGHT: Final = 12
 """So many pictures are in the encoder at most: one that is too slow loses pictures, not time."""
 _LOST: Final = 3.0
 """A picture that has not come out for so long, in seconds, is none the encoder is at."""
+_STUCK: Final = 2.0
+"""A machine's encoder that owes pictures for so long, in seconds, has failed."""
+_HARDWARE_STARTING: Final = 3.0
 _MAX_WAITING: Final = 8 * 1024 * 1024
 _MAX_LIFE: Final = 24 * 3600.0
 """After so long it is begun anew: the clock of MPEG-TS goes round every 26 hours."""
@@ -59,6 +65,8 @@ class RenditionSession:
         feed: Feed,
         permit: Permit,
         number: int,
+        kind: H264Encoder,
+        slot: EncoderSlot,
         *,
         on_unit: Callable[[AccessUnit | SoundUnit], None],
         on_closed: Callable[[], None],
@@ -72,13 +80,17 @@ class RenditionSession:
             feed: of the lens, which has just given a key frame.
             permit: what it is seen and shown under.
             number: tells this session from others.
+            kind: which encoder of ffmpeg.
+            slot: its place among the encoders, given back when it has ended in any way.
             on_unit: takes what the encoder has made, and the sound as it is.
-            on_closed: called when the session has ended by itself.
+            on_closed: called when the session, once it has started, has ended by itself.
             leave: called once, when it has ended in any way.
             violated: called when the feed has given something of elsewhere.
             complain: called with what is wrong with ffmpeg.
         """
         self.session = number
+        self.kind = kind
+        self._slot = slot
         self.encoder = Encoder(self._made, self._encoder_ended)
         self._source = feed.source
         self._permit = permit
@@ -88,6 +100,8 @@ class RenditionSession:
         self._violated = violated
         self._complain = complain
         self._over = False
+        self._started = False
+        self._owed_since: float | None = None
         self._trouble = Trouble.BROKEN
         self._first = asyncio.Event()
         self._sent = 0
@@ -104,7 +118,8 @@ class RenditionSession:
         """Run the encoder and wait for its first picture.
 
         Raises:
-            UpstreamError: there is none within so many seconds.
+            UpstreamError: there is none within so many seconds; of the machine's encoders
+                not even half as many are waited for, as there is another.
         """
         self._pump()
         # There is none when the group that was here a moment ago has been given up.
@@ -113,7 +128,9 @@ class RenditionSession:
         if keyframe is None or shape is None:
             raise UpstreamError(Trouble.BROKEN)
         try:
-            await self.encoder.start(binary, encoder_arguments(*fitted(shape.width, shape.height)))
+            await self.encoder.start(
+                binary, encoder_arguments(*fitted(shape.width, shape.height), self.kind)
+            )
         except EncoderError as err:
             self._complain(f"it cannot be run: {err}")
             raise UpstreamError(Trouble.ENCODER) from None
@@ -123,13 +140,16 @@ class RenditionSession:
         self._muxer = TsMuxer(keyframe.codec, self._begun)
         self._pump()
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(
+                min(seconds, _HARDWARE_STARTING) if self.kind.hardware else seconds
+            ):
                 await self._first.wait()
         except TimeoutError:
             self._complain(f"it gives no picture {self._said()}")
             raise UpstreamError(Trouble.ENCODER) from None
         if self._over:
             raise UpstreamError(self._trouble)
+        self._started = True
 
     def abort(self) -> None:
         """Kill the encoder and leave the feed; no unit comes after this returns."""
@@ -137,6 +157,7 @@ class RenditionSession:
             return
         self._over = True
         self.encoder.kill()
+        self._slot.give_back()
         self._viewer.close()
         self._forget_waiting()
         self._in_flight.clear()
@@ -151,7 +172,8 @@ class RenditionSession:
     def _end(self) -> None:
         if not self._over:
             self.abort()
-            self._on_closed()
+            if self._started:
+                self._on_closed()
 
     # -- from the feed to the encoder -------------------------------------------------------
 
@@ -168,6 +190,9 @@ class RenditionSession:
         while self._in_flight and now - self._in_flight[0].given > _LOST:
             self._in_flight.popleft()
         if self._muxer is None:
+            return
+        if self._is_stuck(now):
+            self._failed("it gives no more pictures")
             return
         while self._waiting and len(self._in_flight) < _IN_FLIGHT:
             self._give(self._waiting.popleft(), self._muxer, now)
@@ -197,7 +222,17 @@ class RenditionSession:
             self._end()
             return
         self._in_flight.append(_InFlight(unit.captured, now))
+        if self._owed_since is None:
+            self._owed_since = now
         self.encoder.write(muxer.mux(unit))
+
+    def _is_stuck(self, now: float) -> bool:
+        return (
+            self.kind.hardware
+            and self._started
+            and self._owed_since is not None
+            and now - self._owed_since > _STUCK
+        )
 
     def _is_ours(self, what: Origin | AccessUnit | SoundUnit) -> bool:
         return what.source == self._source and what.epoch == self._permit.epoch
@@ -222,6 +257,7 @@ class RenditionSession:
         captured = min(self._begun + picture.at / 1000 - 1.0, clock.now())
         while self._in_flight and self._in_flight[0].captured <= captured + 0.001:
             self._in_flight.popleft()
+        self._owed_since = self._in_flight[0].given if self._in_flight else None
         self._sent += 1
         self._on_unit(
             AccessUnit(
@@ -250,7 +286,10 @@ class RenditionSession:
         self._on_unit(replace(unit, session=self.session))
 
     def _encoder_ended(self) -> None:
-        self._complain(f"it has ended {self._said()}")
+        self._failed(f"it has ended {self._said()}")
+
+    def _failed(self, what: str) -> None:
+        self._complain(what)
         self._trouble = Trouble.ENCODER
         self._end()
 

@@ -8,13 +8,13 @@ picture on: silence stands in until the microphone is heard, and wherever it is 
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import TYPE_CHECKING, Final, cast
 
 import av
 from av.error import FFmpegError
 
 from ..miss import Codec
+from .aac import FRAME_SECONDS, AacEncoder
 from .mux import SoundPacket
 from .opus_track import OpusTrack
 from .sound_timeline import RATE, SAMPLE_BYTES, SoundTimeline
@@ -24,11 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["SoundTrack"]
 
-_FRAME: Final = 1024
-"""Samples in a frame of AAC."""
-_BIT_RATE: Final = 48_000
-# The other search for quantizers costs twice as much and measures no better at this rate.
-_OPTIONS: Final = {"aac_coder": "fast"}
 _DECODERS: Final = {
     Codec.PCM: "pcm_s16le",
     Codec.PCMU: "pcm_mulaw",
@@ -36,14 +31,11 @@ _DECODERS: Final = {
     Codec.AAC: "aac",
     Codec.OPUS: "opus",
 }
-# ADTS: AAC-LC (profile 1), 16 kHz (index 8), one channel; the length is filled in.
-_ADTS_START: Final = b"\xff\xf1\x60"
-_ADTS_HEADER: Final = 7
 _ADTS_SYNC: Final = 0xFFF0
 _MAX_PIECE: Final = RATE
 """No camera sends a second in one piece."""
 
-_HEAD_START: Final = 4.5 * _FRAME / RATE
+_HEAD_START: Final = 4.5 * FRAME_SECONDS
 """So much silence comes at once: who opens the stream learns from it what sound it has."""
 _PATIENCE: Final = 0.5
 """How far behind the pictures sound that comes in may be before silence takes its place."""
@@ -60,13 +52,11 @@ class SoundTrack:
         `opus` is whether the camera's own Opus packets are wanted as well.
         """
         # The encoder puts a frame of nothing before the first sample.
-        self._line = SoundTimeline(start + _FRAME / RATE)
+        self._line = SoundTimeline(start + FRAME_SECONDS)
         self._opus = OpusTrack(start) if opus else None
         self._start = self._line.end
         self._decoder: _Decoder | None = None
-        self._encoder = _encoder()
-        self._waiting = bytearray()
-        self._encoded = 0
+        self._encoder = AacEncoder()
         self._sequence: int | None = None
         self._heard = start - _SILENT_AFTER
         self.undecodable = 0
@@ -113,21 +103,10 @@ class SoundTrack:
 
     def _encode(self, sound: bytes) -> list[SoundPacket]:
         """Encode what makes whole frames; the rest waits for more."""
-        self._waiting += sound
-        packets: list[SoundPacket] = []
-        size = _FRAME * SAMPLE_BYTES
-        while len(self._waiting) >= size:
-            frame = av.AudioFrame("fltp", "mono", _FRAME)
-            frame.planes[0].update(bytes(self._waiting[:size]))
-            del self._waiting[:size]
-            frame.sample_rate = RATE
-            frame.time_base = Fraction(1, RATE)
-            frame.pts = self._encoded
-            self._encoded += _FRAME
-            for packet in self._encoder.encode(frame):
-                at = self._start + (packet.pts or 0) / RATE
-                packets.append(SoundPacket(Codec.AAC, at, _adts(bytes(packet))))
-        return packets
+        return [
+            SoundPacket(Codec.AAC, self._start + frame.sample / RATE, frame.data)
+            for frame in self._encoder.encode(sound)
+        ]
 
 
 class _Decoder:
@@ -159,19 +138,3 @@ class _Decoder:
                     raise ValueError("a piece of sound is too long")
                 parts.append(bytes(frame.planes[0])[: frame.samples * SAMPLE_BYTES])
         return b"".join(parts)
-
-
-def _encoder() -> av.AudioCodecContext:
-    context = av.CodecContext.create("aac", "w")
-    context.sample_rate = RATE
-    context.layout = "mono"
-    context.format = "fltp"
-    context.bit_rate = _BIT_RATE
-    context.options = _OPTIONS
-    return context
-
-
-def _adts(data: bytes) -> bytes:
-    """Put the header before a frame that makes it readable by itself."""
-    length = len(data) + _ADTS_HEADER
-    return _ADTS_START + (0x40 << 24 | length << 13 | 0x1FFC).to_bytes(4) + data

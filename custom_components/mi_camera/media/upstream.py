@@ -23,8 +23,8 @@ __all__ = [
     "UpstreamError",
 ]
 
-type Quality = Literal["best", "low"]
-"""Which picture is wanted: the best the camera has, or a small one."""
+type Quality = Literal["best", "low", "small"]
+"""Which picture is wanted: the best the camera has, a small one or else any, or only a small one."""
 
 
 class Trouble(StrEnum):
@@ -38,6 +38,8 @@ class Trouble(StrEnum):
     BROKEN = "broken"
     ENCODER = "encoder"
     """There is no ffmpeg that makes a rendition."""
+    ENCODERS_TAKEN = "encoders_taken"
+    """As many renditions are made already as this machine can."""
 
 
 class UpstreamError(Exception):

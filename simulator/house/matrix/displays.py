@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 FIRST = 45.0
 """Seconds until a display must show the camera: Home Assistant's HLS alone takes about 8."""
 STOPS = 5.0
-"""Seconds after the kill until a display must be idle."""
+"""Seconds after the kill until a display must be idle, or show the card."""
+CARD = "CARD"
+"""Its state while it shows the card, of which it has found that no tag is in it."""
 QUIET = 2.0
 """Seconds to watch a display that must show nothing."""
 _FILES = ("master.m3u8", "playlist.m3u8", "init.mp4", *(f"{number}.m4s" for number in range(30)))
@@ -45,7 +47,8 @@ class Display(Path):
         return pictures
 
     async def _state(self) -> str:
-        return str((await self.scene.house.control.display(self._name))["state"]).upper()
+        display = await self.scene.house.control.display(self._name)
+        return CARD if display.get("card") is True else str(display["state"]).upper()
 
     async def _cast(self) -> None:
         house = self.scene.house
@@ -81,9 +84,9 @@ class Display(Path):
 
     @override
     async def killed(self, kill: Kill) -> Cell:
-        while await self._state() != "IDLE":
+        while (state := await self._state()) not in {"IDLE", CARD}:
             if now_ms() > kill.returned + STOPS * 1000:
-                return Cell(f"still {await self._state()} after {STOPS:.0f} s", ok=False)
+                return Cell(f"still {state} after {STOPS:.0f} s", ok=False)
             await asyncio.sleep(0.05)
         idle = kill.after(now_ms())
         pictures = await self._frames()
@@ -94,7 +97,7 @@ class Display(Path):
         if late:
             return dark(Look("shows on", tuple(late)))
         again = dark(await self._refused())
-        cell = Cell(f"display idle after {idle / 1000:.1f} s", True, last)
+        cell = Cell(f"{_words(state)} after {idle / 1000:.1f} s", True, last)
         return together(("", cell), ("again", again))
 
     async def _refused(self) -> Look:
@@ -106,7 +109,7 @@ class Display(Path):
             answer = f"refused ({error.message})"
         await asyncio.sleep(QUIET)
         state = await self._state()
-        return Look(f"{answer}, display {state.lower()}", tuple(await self._frames()))
+        return Look(f"{answer}, {_words(state)}", tuple(await self._frames()))
 
     @override
     async def released(self) -> Cell:
@@ -158,6 +161,10 @@ class OwnDisplay(Display):
     async def restarted(self) -> Cell:
         old = await self._old()
         return together(("", await super().restarted()), ("addresses", old))
+
+
+def _words(state: str) -> str:
+    return "card on the display" if state == CARD else f"display {state.lower()}"
 
 
 def paths(scene: Scene, first: int, second: int) -> list[Path]:
