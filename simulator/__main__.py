@@ -38,6 +38,9 @@ def _parser() -> argparse.ArgumentParser:
     home.add_argument(
         "file", type=Path, nargs="?", default=DEMO, help="JSON description (default: the demo home)"
     )
+    home.add_argument(
+        "--memory", type=Path, help="file in which the cloud remembers who is signed in"
+    )
 
     camera = commands.add_parser("camera", help="one camera: miio and video")
     camera.add_argument("--did", type=int, default=1001001001, help="device id")
@@ -109,13 +112,13 @@ def _go2rtc_url(home: SimHome) -> str:
     )
 
 
-async def _run(spec: HomeSpec, *, go2rtc: bool) -> None:
+async def _run(spec: HomeSpec, *, go2rtc: bool, memory: Path | None) -> None:
     """Run a home until a signal; raises `HomeError`."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    home = SimHome(spec)
+    home = SimHome(spec, memory=memory)
     await home.start()
     try:
         if go2rtc:
@@ -131,7 +134,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; return the exit status."""
     arguments = _parser().parse_args(argv)
     try:
-        asyncio.run(_run(_description(arguments), go2rtc=getattr(arguments, "go2rtc", False)))
+        spec = _description(arguments)
+        asyncio.run(
+            _run(
+                spec,
+                go2rtc=getattr(arguments, "go2rtc", False),
+                memory=getattr(arguments, "memory", None),
+            )
+        )
     except DescriptionError as err:
         print(f"simulator: {err}", file=sys.stderr)
         return _BAD_DESCRIPTION

@@ -19,6 +19,7 @@ from simulator.keys import KeyBook
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from simulator.description import CloudSpec
 
@@ -38,9 +39,13 @@ class SimHome:
     What the description says is built at once, so that knobs can be set before `start`.
     """
 
-    def __init__(self, spec: HomeSpec) -> None:
-        """Build everything; nothing listens yet."""
+    def __init__(self, spec: HomeSpec, *, memory: Path | None = None) -> None:
+        """Build everything; nothing listens yet.
+
+        `memory`, when given, is a file in which the cloud remembers who is signed in.
+        """
         self.spec = spec
+        self._memory = memory
         self.keys = KeyBook()
         self.cameras = {camera.did: SimCamera(camera, self.keys) for camera in spec.cameras}
         self.displays = {
@@ -59,7 +64,7 @@ class SimHome:
 
     def _build_cloud(self, spec: CloudSpec) -> SimCloud:
         account = Account(username=spec.username, password=spec.password, region=spec.region)
-        cloud = SimCloud(spec.address, spec.port, [account], self.keys)
+        cloud = SimCloud(spec.address, spec.port, [account], self.keys, memory=self._memory)
         for did, camera in self.cameras.items():
             device = CloudDevice.camera(
                 camera.spec,
@@ -112,6 +117,16 @@ class SimHome:
         """Reboot a camera; raises `OSError` when it does not get its ports back."""
         async with self._changing:
             await self.cameras[did].reboot(downtime=downtime)
+
+    async def reboot_display(self, name: str, *, downtime: float = 0.0) -> None:
+        """Reboot a display; raises `OSError` when it does not get its ports back."""
+        display = self.displays[name]
+        async with self._changing:
+            await display.stop()
+        # It may take long, and cameras need not wait for it.
+        await asyncio.sleep(downtime)
+        async with self._changing:
+            await display.start()
 
     async def swap_addresses(self, did: int, other: int) -> None:
         """Exchange two cameras' addresses, as a DHCP server may after a power cut.

@@ -81,7 +81,7 @@ class Home:
             "mi_camera": {
                 "developer": {
                     "account_url": self.cloud.url,
-                    "api_url": f"{self.cloud.url}/app",
+                    "api_url": f"{self.cloud.url}/{{region}}/app",
                 }
             }
         }

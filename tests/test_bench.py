@@ -101,6 +101,10 @@ def test_short_run() -> None:
     assert first["warm"]["ours"] < first["cold"]["ours"]
     assert all(value < 50 for name, value in numbers.items() if name.startswith("cpu_percent"))
     assert all(of["p50"] <= of["p99"] < 3000 for sides in rpc.values() for of in sides.values())
+    conversion = figures["transcode_cpu_percent"]
+    assert list(conversion) == ["ours", "ffmpeg", "ours_python"]
+    assert conversion["ours_python"] < conversion["ours"] < 300
+    assert 0.5 < figures["transcode_cpu_ratio_vs_ffmpeg"] < 2
 
 
 @pytest.mark.e2e
@@ -120,6 +124,17 @@ def test_casts_on_a_display() -> None:
     assert 0 < first["warm"] < first["play_stream"]
     assert 0 < first["cold"] < first["play_stream"]
     assert 0 < figures["cast_latency_ms"]["ours"] < figures["cast_latency_ms"]["play_stream"]
+    steps = figures["cast_steps_ms"]
+    assert list(steps) == ["ours", "play_stream"]
+    for kinds in steps.values():
+        assert list(kinds) == ["cold", "warm"]
+        for of in kinds.values():
+            assert list(of) == ["camera", "told", "asked", "listed", "served", "decoded"]
+            times = [step["p50"] for step in of.values()]
+            assert times[1:] == sorted(times[1:])
+            assert 0 <= times[0] < times[-1]
+    assert steps["ours"]["warm"]["decoded"]["p50"] == pytest.approx(first["warm"], abs=1)
+    assert steps["ours"]["warm"]["camera"]["p50"] < steps["ours"]["cold"]["camera"]["p50"]
 
 
 @pytest.mark.e2e
@@ -221,6 +236,7 @@ def test_figures_of_a_side_that_is_not_there_are_dashes() -> None:
         "latency_ms": {"p50": sides, "p99": sides},
         "rss_mb_per_stream": sides,
         "rpc_ms": {"1": {"ours": calls, "python_miio": calls}},
+        "transcode_cpu_percent": None,
         "run": {
             "seconds": 3,
             "rounds": 1,
@@ -234,6 +250,59 @@ def test_figures_of_a_side_that_is_not_there_are_dashes() -> None:
     assert rounded(figures)["rss_mb_per_stream"] == {"ours": 1.235, "go2rtc": None}
     lines = table(figures).splitlines()
     assert next(line for line in lines if "UDP, 8 streams" in line).split()[-2:] == ["1.23", "–"]
+    assert max(map(len, lines)) <= 80
+
+
+def _request(session: int, name: str, asked: float, took: float, **more: object) -> dict[str, Any]:
+    entry = {"session": session, "name": name, "asked_ms": asked, "answered_ms": asked + took}
+    return {"size": 1000, **entry, **more}
+
+
+@pytest.mark.usefixtures("_benchmark")
+def test_steps_to_the_first_picture() -> None:
+    from benchmark.casts import Casts, steps
+    from benchmark.report import cast_lines
+
+    frames = [
+        {"session": 1, "captured_ms": 1, "decoded_ms": 990},
+        {"session": 2, "captured_ms": 1150, "decoded_ms": 1900},
+        {"session": 2, "captured_ms": 1250, "decoded_ms": 1901},
+    ]
+    requests = [
+        _request(1, "LOAD", 500, 0),
+        _request(2, "LOAD", 1200, 0),
+        _request(2, "master.m3u8", 1210, 100, size=None),
+        _request(2, "master.m3u8", 1400, 100),
+        _request(2, "playlist.m3u8", 1510, 10),
+        _request(2, "init.mp4", 1530, 10),
+        _request(2, "0.m4s", 1550, 50),
+        _request(2, "1.m4s", 1700, 50),
+    ]
+    found = steps(1100, 1900, frames, requests)
+    assert found == {
+        "camera": 50,
+        "told": 100,
+        "asked": 110,
+        "listed": 400,
+        "served": 500,
+        "decoded": 800,
+    }
+    # What the camera had taken before the action is there already.
+    assert steps(1160, 1900, frames, requests)["camera"] == 0
+
+    casts = Casts()
+    for kind, runs in casts.steps.items():
+        runs += [found, {step: took * 2 for step, took in found.items()}]
+        if kind in casts.first:
+            casts.first[kind] += [800.0, 1600.0]
+            casts.delays[kind] += [1500.0]
+    figures = casts.figures()
+    cold = figures["cast_steps_ms"]["play_stream"]["cold"]
+    assert cold["decoded"] == {"p50": 1200, "p95": 1560}
+    assert figures["cast_ms"]["cold"] == cold["decoded"]
+    lines = cast_lines(figures)
+    line = next(line for line in lines if "has decoded it" in line)
+    assert line.split()[-12:] == ["1200", "/", "1560"] * 4
     assert max(map(len, lines)) <= 80
 
 

@@ -21,6 +21,7 @@ from custom_components.mi_camera.const import DOMAIN
 from custom_components.mi_camera.kill_switch import DATA_KILL_SWITCH
 
 from .conftest import settle
+from .test_announcement import add_voice
 from .test_camera import KITCHEN, PORCH
 from .test_casting import DEN, HALL, Player, players, until  # noqa: F401
 
@@ -173,6 +174,25 @@ async def test_who_moves_or_rings_is_shown_for_so_long(
     await later(hass, 31)
     await until(lambda: not shown(entry))
     await until(lambda: all(one.stops == 1 for one in players))
+
+
+@pytest.mark.parametrize("text", ["Someone is at the door", " "])
+async def test_an_announcement_is_made_if_there_is_one(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    players: list[Player],  # noqa: F811
+    text: str,
+) -> None:
+    voice = await add_voice(hass)
+    await watch_the_porch(hass, announce=text)
+    hass.states.async_set(MOTION, "on")
+    await until(lambda: all(one.state == MediaPlayerState.PLAYING for one in players), 10)
+    await hass.async_block_till_done()
+    assert shown(entry) == {(PORCH, HALL), (PORCH, DEN)}
+    assert voice.said == ([text] if text.strip() else [])
+    assert {one.announced for one in entry.runtime_data.casts.sessions} == (
+        {True} if text.strip() else {None}
+    )
 
 
 async def test_what_is_no_motion_shows_nothing(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import time, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -21,17 +21,20 @@ import pytest
 
 from custom_components.mi_camera import sign_in
 from custom_components.mi_camera.camera_config import CONF_QUALITY, CONF_SOUND
+from custom_components.mi_camera.casts.hours import CastHours
 from custom_components.mi_camera.casts.policy import (
+    CONF_CAST_FROM,
     CONF_CAST_MINUTES,
     CONF_CAST_PLAYERS,
     CONF_CAST_TO,
+    CONF_CAST_UNTIL,
     CastPolicy,
 )
 from custom_components.mi_camera.cloud import CloudApiError, CloudError, SessionExpired
 from custom_components.mi_camera.const import DOMAIN, SUBENTRY_ACCOUNT, SUBENTRY_CAMERA
 from custom_components.mi_camera.flow_forms import CONF_CAMERAS
 from simulator.camera import SimCamera
-from simulator.cloud import CloudDevice, LoginDemand, Outage
+from simulator.cloud import CloudDevice, Outage
 
 from .conftest import image_soon, set_up, settle
 from .home import ADDRESSES, OTHER_USERNAME, PASSWORD, REGION, USERNAME, Home, spec
@@ -51,7 +54,7 @@ async def begin(hass: HomeAssistant, step: str) -> Any:
     flows = hass.config_entries.flow
     result = await flows.async_init(DOMAIN, context={"source": SOURCE_USER})
     assert result["type"] is FlowResultType.MENU
-    assert result["menu_options"] == ["account", "camera"]
+    assert result["menu_options"] == ["qr", "account", "token", "camera"]
     result = await flows.async_configure(result["flow_id"], {"next_step_id": step})
     assert result["type"] is FlowResultType.FORM
     assert result["step_id"] == step
@@ -69,6 +72,12 @@ async def begin_subentry(
     return await hass.config_entries.subentries.async_init(
         (entry.entry_id, kind), context={"source": SOURCE_USER, **context}
     )
+
+
+async def begin_account(hass: HomeAssistant, entry: MiCameraConfigEntry) -> Any:
+    result = await begin_subentry(hass, entry, SUBENTRY_ACCOUNT)
+    assert result["menu_options"] == ["qr", "account", "token"]
+    return await answer_subentry(hass, result, {"next_step_id": "account"})
 
 
 async def answer_subentry(hass: HomeAssistant, result: Any, data: dict[str, Any]) -> Any:
@@ -130,10 +139,9 @@ async def test_what_can_go_wrong_when_signing_in_is_told_and_nothing_is_lost(
         assert suggested[CONF_PASSWORD] is None
 
     await expect("invalid_auth", {**LOGIN, CONF_PASSWORD: "wrong"})
-    home.cloud.accounts.demand = LoginDemand.CAPTCHA
-    await expect("captcha_required")
-    home.cloud.accounts.demand = LoginDemand.VERIFICATION
-    await expect("verification_required")
+    home.cloud.accounts.block_after = 1
+    await expect("blocked")
+    home.cloud.accounts.unblock()
     home.cloud.garbage = True
     await expect("cannot_connect")
     home.cloud.garbage = False
@@ -141,8 +149,10 @@ async def test_what_can_go_wrong_when_signing_in_is_told_and_nothing_is_lost(
         await home.cloud.set_outage(outage)
         await expect("cannot_connect")
     await home.cloud.set_outage(None)
-    await expect("no_cameras", OTHER)
-    result = await answer(ready, result, LOGIN)
+    result = await answer(ready, result, OTHER)
+    assert (result["step_id"], result["errors"]) == ("region", {"base": "no_cameras"})
+    ready.config_entries.flow.async_abort(result["flow_id"])
+    result = await answer(ready, await begin(ready, "account"), LOGIN)
     assert result["step_id"] == "cameras"
 
 
@@ -209,7 +219,9 @@ async def test_an_expired_account_is_signed_in_to_again(
     await hass.async_block_till_done()
     (flow,) = hass.config_entries.flow.async_progress_by_handler(DOMAIN)
     assert flow["step_id"] == "reauth_confirm"
-    result = await answer(hass, flow, {CONF_USERNAME: USERNAME, CONF_PASSWORD: "wrong"})
+    result = await answer(hass, flow, {"next_step_id": "account"})
+    assert shown(result) == {CONF_USERNAME: USERNAME, CONF_PASSWORD: None}
+    result = await answer(hass, result, {CONF_USERNAME: USERNAME, CONF_PASSWORD: "wrong"})
     assert result["errors"] == {"base": "invalid_auth"}
     result = await answer(hass, result, {CONF_USERNAME: OTHER_USERNAME, CONF_PASSWORD: PASSWORD})
     assert result["errors"] == {"base": "other_account"}
@@ -233,7 +245,7 @@ async def test_another_account_can_be_added_with_its_cameras(
     hass: HomeAssistant, entry: MiCameraConfigEntry, home: Home, third: SimCamera
 ) -> None:
     home.cloud.add_device(OTHER_USERNAME, CloudDevice.camera(third.spec, third.miio.methods))
-    result = await begin_subentry(hass, entry, SUBENTRY_ACCOUNT)
+    result = await begin_account(hass, entry)
     result = await answer_subentry(hass, result, {**OTHER, CONF_PASSWORD: "wrong"})
     assert result["errors"] == {"base": "invalid_auth"}
     result = await answer_subentry(hass, result, OTHER)
@@ -244,7 +256,7 @@ async def test_another_account_can_be_added_with_its_cameras(
     assert len(entry.get_subentries_of_type(SUBENTRY_ACCOUNT)) == 2
 
     # Its cameras are all there now, and so is the account.
-    result = await begin_subentry(hass, entry, SUBENTRY_ACCOUNT)
+    result = await begin_account(hass, entry)
     result = await answer_subentry(hass, result, OTHER)
     assert result["reason"] == "already_configured"
 
@@ -252,7 +264,7 @@ async def test_another_account_can_be_added_with_its_cameras(
 async def test_an_account_without_new_cameras_can_be_added(
     hass: HomeAssistant, entry: MiCameraConfigEntry, home: Home
 ) -> None:
-    result = await begin_subentry(hass, entry, SUBENTRY_ACCOUNT)
+    result = await begin_account(hass, entry)
     result = await answer_subentry(hass, result, OTHER)
     assert result["type"] is FlowResultType.CREATE_ENTRY
 
@@ -372,6 +384,8 @@ async def test_a_camera_follows_its_new_address_but_is_not_replaced_by_another(
         CONF_CAST_TO: "chosen",
         CONF_CAST_PLAYERS: ["media_player.hall"],
         CONF_CAST_MINUTES: 10,
+        CONF_CAST_FROM: "08:00:00",
+        CONF_CAST_UNTIL: "22:00:00",
     }
     result = await answer_subentry(
         hass,
@@ -408,6 +422,7 @@ async def test_what_a_camera_sends_can_be_changed_while_it_is_away(
     coordinator = entry.runtime_data.cameras[subentry.subentry_id]
     assert (coordinator.config.quality, coordinator.config.sound) == ("best", True)
     await kitchen.stop()
+    no_hours = {CONF_CAST_FROM: None, CONF_CAST_UNTIL: None}
     result = await reconfigure(hass, entry, subentry)
     assert shown(result) == {
         CONF_HOST: host,
@@ -417,6 +432,7 @@ async def test_what_a_camera_sends_can_be_changed_while_it_is_away(
         CONF_CAST_TO: "all",
         CONF_CAST_PLAYERS: [],
         CONF_CAST_MINUTES: 0,
+        **no_hours,
     }
     options = {
         CONF_QUALITY: "low",
@@ -431,12 +447,12 @@ async def test_what_a_camera_sends_can_be_changed_while_it_is_away(
         )
     result = await answer_subentry(hass, result, {CONF_HOST: host, **options})
     assert result["reason"] == "reconfigure_successful"
-    assert entry.subentries[subentry.subentry_id].data == {**old, **options}
+    assert entry.subentries[subentry.subentry_id].data == {**old, **options, **no_hours}
     # The camera is the same, with other settings.
     assert entry.runtime_data.cameras[subentry.subentry_id] is coordinator
     assert (coordinator.config.quality, coordinator.config.sound) == ("low", False)
     result = await reconfigure(hass, entry, subentry)
-    assert shown(result) == {CONF_HOST: host, CONF_TOKEN: None, **options}
+    assert shown(result) == {CONF_HOST: host, CONF_TOKEN: None, **options, **no_hours}
     # What an answer says nothing of stays; players that are left out of one that does go.
     player = "media_player.hall"
     rest = {CONF_HOST: host, CONF_QUALITY: "low", CONF_SOUND: False}
@@ -447,6 +463,45 @@ async def test_what_a_camera_sends_can_be_changed_while_it_is_away(
         assert result["reason"] == "reconfigure_successful"
         policy = entry.runtime_data.cameras[subentry.subentry_id].cast_policy
         assert policy == CastPolicy(frozenset(left), timedelta(minutes=5))
+
+
+async def test_hours_of_a_camera_are_given_both_or_left_empty(
+    hass: HomeAssistant, entry: MiCameraConfigEntry, home: Home
+) -> None:
+    subentry = subentry_of(entry, home.cameras[0])
+    coordinator = entry.runtime_data.cameras[subentry.subentry_id]
+    host = home.cameras[0].spec.address
+    rest = {CONF_HOST: host, CONF_QUALITY: "best", CONF_SOUND: True}
+    options = {**rest, CONF_CAST_TO: "all", CONF_CAST_MINUTES: 0}
+
+    async def say(given: dict[str, Any]) -> Any:
+        form = await reconfigure(hass, entry, subentry)
+        return await answer_subentry(hass, form, given)
+
+    for wrong, key in (
+        ({CONF_CAST_FROM: "08:00:00"}, "hours_incomplete"),
+        ({CONF_CAST_UNTIL: "08:00:00"}, "hours_incomplete"),
+        ({CONF_CAST_FROM: "08:00", CONF_CAST_UNTIL: "08:00:00"}, "hours_equal"),
+    ):
+        result = await say({**options, **wrong})
+        assert result["errors"] == {"base": key}
+        # What was typed is still there.
+        assert wrong.items() <= shown(result).items()
+    result = await answer_subentry(
+        hass, result, {**options, CONF_CAST_FROM: "22:00", CONF_CAST_UNTIL: "6:30:15"}
+    )
+    assert result["reason"] == "reconfigure_successful"
+    hours = CastHours(time(22), time(6, 30, 15))
+    assert coordinator.cast_policy == CastPolicy(None, None, hours)
+    stored = {CONF_CAST_FROM: "22:00:00", CONF_CAST_UNTIL: "06:30:15"}
+    assert stored.items() <= shown(await reconfigure(hass, entry, subentry)).items()
+    # An answer that says nothing of casts leaves them, and one of them can be changed alone.
+    await say(rest)
+    assert coordinator.cast_policy.hours == hours
+    await say({**rest, CONF_CAST_UNTIL: "07:00:00"})
+    assert coordinator.cast_policy.hours == CastHours(time(22), time(7))
+    await say(options)
+    assert coordinator.cast_policy == CastPolicy()
 
 
 async def test_damaged_subentries_are_reported_and_the_rest_works(
@@ -473,7 +528,7 @@ async def test_a_camera_added_by_hand_while_its_account_is_being_added(
     hass: HomeAssistant, entry: MiCameraConfigEntry, home: Home, third: SimCamera
 ) -> None:
     home.cloud.add_device(OTHER_USERNAME, CloudDevice.camera(third.spec, third.miio.methods))
-    result = await begin_subentry(hass, entry, SUBENTRY_ACCOUNT)
+    result = await begin_account(hass, entry)
     result = await answer_subentry(hass, result, OTHER)
     assert result["step_id"] == "cameras"
     data = {

@@ -523,6 +523,7 @@ async def test_an_account_that_has_expired_does_not_hide_the_cameras_of_another(
 
     flows = hass.config_entries.subentries
     result = await flows.async_init((entry.entry_id, "account"), context={"source": SOURCE_USER})
+    await flows.async_configure(result["flow_id"], {"next_step_id": "account"})
     await flows.async_configure(
         result["flow_id"],
         {CONF_USERNAME: OTHER_USERNAME, CONF_PASSWORD: PASSWORD, CONF_REGION: REGION},
@@ -533,10 +534,10 @@ async def test_an_account_that_has_expired_does_not_hide_the_cameras_of_another(
     await settle(hass)
     expired, devices = entry.runtime_data.accounts[other], XiaomiAccount.devices
 
-    async def maybe(self: XiaomiAccount) -> Any:
+    async def maybe(self: XiaomiAccount, region: str | None = None) -> Any:
         if self is expired:
             raise SessionExpired
-        return await devices(self)
+        return await devices(self, region)
 
     monkeypatch.setattr(XiaomiAccount, "devices", maybe)
     result = await flows.async_init((entry.entry_id, "camera"), context={"source": SOURCE_USER})

@@ -7,7 +7,8 @@ fails here and not in front of a user.
 from __future__ import annotations
 
 import ast
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+import importlib
 import json
 from pathlib import Path
 import re
@@ -116,8 +117,12 @@ def test_texts_that_quote_a_name_quote_it_as_it_is(language: str) -> None:
 
 
 def trees() -> dict[str, ast.Module]:
-    """Return the syntax trees of the Home Assistant side, by file name."""
-    return {path.name: ast.parse(path.read_text("utf-8")) for path in PACKAGE.glob("*.py")}
+    """Return the syntax trees of the Home Assistant side, by file in the package."""
+    return {
+        path.relative_to(PACKAGE).as_posix(): ast.parse(path.read_text("utf-8"))
+        for pattern in ("*.py", "casts/*.py")
+        for path in PACKAGE.glob(pattern)
+    }
 
 
 TREES = trees()
@@ -212,6 +217,12 @@ def test_entities() -> None:
                 and (key := text_of(keyword(call, "translation_key"))) is not None
             ):
                 used.setdefault(platform, set()).add(key)
+    for platform in ("button", "number", "select", "sensor", "switch", "time"):
+        module = importlib.import_module(f"custom_components.mi_camera.{platform}")
+        for table in ("ACTIONS", "BUTTONS", "SETTINGS"):
+            for description in getattr(module, table, ()):
+                if description.translation_key is not None:
+                    used.setdefault(platform, set()).add(description.translation_key)
     translated = {platform: set(keys) for platform, keys in EN["entity"].items()}
     assert used == translated
     for platform, keys in load(PACKAGE / "icons.json")["entity"].items():
@@ -229,23 +240,28 @@ class Flow:
     """Fields of the form by step."""
     menus: dict[str, set[str]] = field(default_factory=dict)
     placeholders: dict[str, set[str]] = field(default_factory=dict)
+    progress: set[str] = field(default_factory=set)
     errors: set[str] = field(default_factory=set)
     aborts: set[str] = field(default_factory=set)
     methods: set[str] = field(default_factory=set)
 
 
+def returned(function: str) -> set[str]:
+    """Return the literals a function of sign_in.py returns."""
+    return {
+        text
+        for node in ast.walk(functions(TREES["sign_in.py"])[function])
+        if isinstance(node, ast.Return) and (text := text_of(node.value)) is not None
+    }
+
+
 def form_errors() -> dict[str, set[str]]:
-    """Return which keys each function of sign_in.py can raise a FormError with."""
+    """Return which keys each function beside the flows can raise a FormError with."""
     found: dict[str, set[str]] = {}
-    of_cloud: set[str] = set()
-    for name, function in functions(TREES["sign_in.py"]).items():
-        if name == "form_key":
-            of_cloud = {
-                str(text_of(node.value))
-                for node in ast.walk(function)
-                if isinstance(node, ast.Return)
-            }
-    for name, function in functions(TREES["sign_in.py"]).items():
+    of_cloud = returned("form_key")
+    for name, function in (
+        functions(TREES["sign_in.py"]) | functions(TREES["flow_forms.py"])
+    ).items():
         for called, call in calls(function):
             if called == "FormError":
                 key = text_of(call.args[0])
@@ -255,7 +271,10 @@ def form_errors() -> dict[str, set[str]]:
 
 def schema_fields(call: ast.Call) -> set[str]:
     """Return the field names of a form's data schema."""
+    from yarl import URL
+
     from custom_components.mi_camera import flow_forms, options_flow
+    from custom_components.mi_camera.cloud import QrCode
 
     for node in ast.walk(call):
         if isinstance(node, ast.Name) and node.id.endswith("_SCHEMA"):
@@ -263,7 +282,10 @@ def schema_fields(call: ast.Call) -> set[str]:
             return {str(key) for key in getattr(module, node.id).schema}
     for name, _call in calls(call):
         if name.endswith("_schema") and hasattr(flow_forms, name):
-            return {str(key) for key in getattr(flow_forms, name)({}).schema}
+            given: Any = {}
+            if name == "qr_code_schema":
+                given = QrCode("https://account.xiaomi.com", URL("https://account.xiaomi.com"), 1)
+            return {str(key) for key in getattr(flow_forms, name)(given).schema}
     return set()
 
 
@@ -294,12 +316,26 @@ def read_flow(definition: ast.ClassDef) -> Flow:
                 options = keyword(call, "menu_options")
                 assert isinstance(options, ast.List)
                 flow.menus[step] = {str(text_of(option)) for option in options.elts}
+            elif name == "async_show_progress":
+                flow.progress.add(str(text_of(keyword(call, "progress_action"))))
+            elif name == "FormError" and any(one == "SignInSteps" for one in bases(definition)):
+                flow.errors.add(str(text_of(call.args[0])))
             elif name == "async_abort":
                 reason = text_of(keyword(call, "reason"))
                 flow.aborts |= reached if reason is None else {reason}
             elif name in ABORTING:
                 flow.aborts.add(text_of(keyword(call, "reason")) or ABORTING[name])
         for node in ast.walk(method):
+            # What the steps of signing in keep to show it in the next form.
+            if isinstance(node, ast.Assign) and any(
+                isinstance(target, ast.Attribute) and target.attr == "_error"
+                for target in node.targets
+            ):
+                if isinstance(node.value, ast.Call):
+                    flow.errors |= returned("sign_in_key") | returned("form_key")
+                flow.errors |= {
+                    text for one in ast.walk(node.value) if (text := text_of(one)) is not None
+                }
             if isinstance(node, ast.Assign) and any(
                 isinstance(target, ast.Subscript)
                 and isinstance(target.value, ast.Name)
@@ -311,13 +347,31 @@ def read_flow(definition: ast.ClassDef) -> Flow:
     return flow
 
 
+def bases(definition: ast.ClassDef) -> list[str]:
+    """Return the names of a class's bases, without their parameters."""
+    return [ast.unparse(base).partition("[")[0] for base in definition.bases]
+
+
 def flows() -> dict[str, Flow]:
-    return {
-        node.name: read_flow(node)
-        for file in ("config_flow.py", "options_flow.py", "subentry_flows.py")
+    found = {
+        node.name: (node, read_flow(node))
+        for file in (
+            "config_flow.py",
+            "discovery_steps.py",
+            "options_flow.py",
+            "subentry_flows.py",
+            "sign_in_steps.py",
+        )
         for node in ast.walk(TREES[file])
         if isinstance(node, ast.ClassDef)
     }
+    shared = {name: found.pop(name)[1] for name in ("DiscoverySteps", "SignInSteps")}
+    for node, flow in found.values():
+        for base in bases(node):
+            if base in shared:
+                for one in fields(Flow):
+                    getattr(flow, one.name).update(getattr(shared[base], one.name))
+    return {name: flow for name, (_node, flow) in found.items()}
 
 
 def test_there_are_no_other_flows() -> None:
@@ -336,10 +390,11 @@ def test_a_flow_finds_its_texts(name: str) -> None:
     for step, options in flow.menus.items():
         assert options == texts["step"][step]["menu_options"].keys()
         assert all(f"async_step_{option}" in flow.methods for option in options)
-    for step, fields in flow.steps.items():
+    assert flow.progress == texts.get("progress", {}).keys()
+    for step, names in flow.steps.items():
         shown = texts["step"][step]
-        assert fields == shown.get("data", {}).keys(), step
-        assert shown.get("data_description", {}).keys() <= fields, step
+        assert names == shown.get("data", {}).keys(), step
+        assert shown.get("data_description", {}).keys() <= names, step
         named = {one for _key, text in flat(shown) for one in placeholders(text)}
         assert named <= flow.placeholders[step], step
     for source in texts.get("initiate_flow", {}):
@@ -485,6 +540,9 @@ def test_action_schemas_have_the_fields_that_are_described() -> None:
         "stop_cast": module.STOP_CAST_SCHEMA,
         "ptz": module.PTZ_SCHEMA,
         "ptz_position": module.PTZ_POSITION_SCHEMA,
+        "get_property": module.GET_PROPERTY_SCHEMA,
+        "set_property": module.SET_PROPERTY_SCHEMA,
+        "call_action": module.CALL_ACTION_SCHEMA,
         "disable_all": module.REASON_SCHEMA,
         "enable_all": module.REASON_SCHEMA,
     }

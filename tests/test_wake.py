@@ -15,13 +15,13 @@ from pytest_homeassistant_custom_component.common import async_fire_time_changed
 from custom_components.mi_camera import coordinator as coordinator_module, wake as module
 from custom_components.mi_camera.cloud import CloudApiError, CloudUnavailable, XiaomiAccount
 from custom_components.mi_camera.const import DOMAIN
-from custom_components.mi_camera.coordinator import POLL_INTERVAL
 from custom_components.mi_camera.device import MiioDeviceError, MiioNotAllowed, MiioTimeout
 from custom_components.mi_camera.diagnostics import async_get_config_entry_diagnostics
 from custom_components.mi_camera.gate import Gate
 from custom_components.mi_camera.gate.camera_gate import Hold
 from custom_components.mi_camera.media import Trouble, UpstreamError
 from custom_components.mi_camera.miss.models import Wake, WakeAction, WakeCall, WakeRewrite
+from custom_components.mi_camera.polling import POLL_INTERVAL
 from custom_components.mi_camera.wake import Waker
 from simulator.cloud import Outage
 from simulator.tag import read_image

@@ -9,30 +9,44 @@ from homeassistant.exceptions import ConfigEntryNotReady
 from homeassistant.helpers import config_validation as cv
 import probatio as vol
 
+from .casts.card import async_setup_card
 from .casts.view import async_setup_casts
 from .cloud import PRODUCTION, CloudEndpoints
-from .const import CONF_ACCOUNT_URL, CONF_API_URL, CONF_DEVELOPER, DATA_ENDPOINTS, DOMAIN
+from .const import (
+    CONF_ACCOUNT_URL,
+    CONF_API_URL,
+    CONF_DEVELOPER,
+    DATA_ENDPOINTS,
+    DOMAIN,
+    SUBENTRY_CAMERA,
+)
 from .gate_issues import async_forget_issues, async_setup_issues
 from .gate_news import async_setup_news
 from .hub import Hub
 from .key_store import KeyStore
 from .kill_switch import DATA_KILL_SWITCH, KillSwitch
 from .lens_sleep import async_forget_sleepers
+from .model_specs import ModelSpecs
 from .services import async_setup_services
 
 if TYPE_CHECKING:
     from homeassistant.core import Event, HomeAssistant
+    from homeassistant.helpers.device_registry import DeviceEntry
     from homeassistant.helpers.typing import ConfigType
 
     from .hub import MiCameraConfigEntry
 
 PLATFORMS = [
+    Platform.BINARY_SENSOR,
     Platform.BUTTON,
     Platform.CAMERA,
     Platform.EVENT,
     Platform.MEDIA_PLAYER,
+    Platform.NUMBER,
+    Platform.SELECT,
     Platform.SENSOR,
     Platform.SWITCH,
+    Platform.TIME,
 ]
 
 
@@ -68,6 +82,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     developer = config.get(DOMAIN, {}).get(CONF_DEVELOPER)
     hass.data[DATA_ENDPOINTS] = developer or PRODUCTION
     async_setup_casts(hass)
+    async_setup_card(hass)
     async_setup_services(hass)
     return True
 
@@ -108,10 +123,22 @@ async def async_unload_entry(hass: HomeAssistant, entry: MiCameraConfigEntry) ->
     return True
 
 
+async def async_remove_config_entry_device(
+    hass: HomeAssistant, entry: MiCameraConfigEntry, device: DeviceEntry
+) -> bool:
+    """Remove a camera whose device is removed; the hub's own device stays."""
+    for subentry in entry.get_subentries_of_type(SUBENTRY_CAMERA):
+        if (DOMAIN, str(subentry.unique_id)) in device.identifiers:
+            hass.config_entries.async_remove_subentry(entry, subentry.subentry_id)
+            return True
+    return (DOMAIN, entry.entry_id) not in device.identifiers
+
+
 async def async_remove_entry(hass: HomeAssistant, entry: MiCameraConfigEntry) -> None:
     """Forget that pictures were allowed, and all keys."""
     if (kill_switch := hass.data.get(DATA_KILL_SWITCH)) is not None:
         await kill_switch.async_forget()
         async_forget_issues(hass)
     await KeyStore(hass).async_remove()
+    await ModelSpecs(hass, hass.data[DATA_ENDPOINTS].specs).async_remove()
     await async_forget_sleepers(hass)

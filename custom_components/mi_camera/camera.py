@@ -17,6 +17,7 @@ from .casts.session import EndReason
 from .const import DOMAIN
 from .entity import MiCameraEntity
 from .live_stream import async_detach, async_end_in_background
+from .media import FeedState
 from .mjpeg_views import MjpegViews
 from .signed_path import EntityAddress
 from .webrtc_viewers import WebRtcViewer, may_have_address
@@ -234,12 +235,15 @@ class MiCamera(MiCameraEntity, Camera):
         """Return a still that is live, or nothing.
 
         A dashboard asks for stills all day. A camera that sleeps to save its battery is not
-        woken for them: it gives some while somebody watches its stream.
+        woken for them: it gives some while somebody watches its stream, but for casts of its
+        small pictures.
         """
         if not self._address.admits(self.entity_id):
             return None
         permit = self.lens.permit()
-        if permit is None or (self.coordinator.model.wake is not None and not self.lens.live):
+        if permit is None:
+            return None
+        if self.coordinator.model.wake is not None and self.lens.feed.state is not FeedState.LIVE:
             return None
         still = await self.lens.stills.still(permit, width, height)
         if still is None or not permit.valid or not self._address.admits(self.entity_id):

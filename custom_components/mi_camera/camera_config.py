@@ -9,13 +9,14 @@ from typing import Any, Final, Literal, Self
 
 from homeassistant.const import CONF_HOST, CONF_MODEL, CONF_NAME, CONF_REGION, CONF_TOKEN
 
-from .cloud import REGIONS, AccountSession
+from .cloud import REGIONS, AccountSession, BackOff
 from .did import is_did
 
 CONF_DID = "did"
 CONF_MAC = "mac"
 CONF_ACCOUNT = "account"
 CONF_SESSION = "session"
+CONF_BACK_OFF = "back_off"
 CONF_QUALITY = "quality"
 CONF_SOUND = "sound"
 
@@ -82,6 +83,7 @@ class AccountConfig:
 
     region: str
     session: AccountSession
+    back_off: BackOff = field(default_factory=BackOff)
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> Self:
@@ -93,11 +95,19 @@ class AccountConfig:
         region, session = data.get(CONF_REGION), data.get(CONF_SESSION)
         if region not in REGIONS or not isinstance(session, Mapping):
             raise ValueError("a stored account is damaged")
-        return cls(region, AccountSession.from_dict(session))
+        return cls(
+            region, AccountSession.from_dict(session), BackOff.parse(data.get(CONF_BACK_OFF))
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return a subentry's data."""
-        return {CONF_REGION: self.region, CONF_SESSION: self.session.as_dict()}
+        data: dict[str, Any] = {
+            CONF_REGION: self.region,
+            CONF_SESSION: self.session.as_dict(),
+        }
+        if self.back_off.failures:
+            data[CONF_BACK_OFF] = self.back_off.as_dict()
+        return data
 
 
 def _text(data: Mapping[str, Any], key: str) -> str:

@@ -7,50 +7,50 @@ from typing import TYPE_CHECKING, Any, override
 from homeassistant.config_entries import (
     ConfigEntry,
     ConfigFlow,
+    ConfigFlowContext,
     ConfigFlowResult,
     ConfigSubentryData,
     ConfigSubentryFlow,
     OptionsFlow,
 )
-from homeassistant.const import (
-    CONF_HOST,
-    CONF_NAME,
-    CONF_PASSWORD,
-    CONF_REGION,
-    CONF_TOKEN,
-    CONF_USERNAME,
-)
+from homeassistant.const import CONF_HOST, CONF_NAME, CONF_TOKEN
 from homeassistant.core import callback
 
 from .camera_config import AccountConfig
 from .const import DOMAIN, OPTION_GATE, SUBENTRY_ACCOUNT, SUBENTRY_CAMERA
+from .discovery_steps import DiscoverySteps
 from .flow_forms import (
-    ACCOUNT_SCHEMA,
     ADDRESS_SCHEMA,
     CONF_CAMERAS,
-    PASSWORD_SCHEMA,
     account_data,
     camera_data,
     cameras_schema,
-    endpoints,
     usable,
     without_secrets,
 )
 from .gate_record import GateRecordError
 from .kill_switch import DATA_KILL_SWITCH, KillSwitch
 from .options_flow import HubOptionsFlow
-from .sign_in import FormError, async_probe_camera, async_sign_in
+from .sign_in import FormError, async_probe_camera
+from .sign_in_steps import SignInSteps
 from .subentry_flows import AccountSubentryFlow, CameraSubentryFlow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .camera_config import CameraConfig
+    from .cloud import AccountSession
+    from .sign_in import SignedIn
 
 TITLE = "Mi Camera"
 
 
-class MiCameraConfigFlow(ConfigFlow, domain=DOMAIN):
+class MiCameraConfigFlow(
+    SignInSteps[ConfigFlowContext, ConfigFlowResult, str],
+    DiscoverySteps,
+    ConfigFlow,
+    domain=DOMAIN,
+):
     """The hub: straight into signing in, or adding a camera by its address."""
 
     VERSION = 1
@@ -60,7 +60,7 @@ class MiCameraConfigFlow(ConfigFlow, domain=DOMAIN):
         """Begin with nothing known."""
         self._account: ConfigSubentryData | None = None
         self._offered: dict[str, CameraConfig] = {}
-        self._expired = ""
+        self._expired: str | None = None
 
     @classmethod
     @callback
@@ -80,39 +80,39 @@ class MiCameraConfigFlow(ConfigFlow, domain=DOMAIN):
 
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> ConfigFlowResult:
         """There is one hub; ask how to begin."""
-        await self.async_set_unique_id(DOMAIN)
+        # A flow that was left in another window keeps nobody from beginning anew.
+        await self.async_set_unique_id(DOMAIN, raise_on_progress=False)
         self._abort_if_unique_id_configured()
-        return self.async_show_menu(step_id="user", menu_options=["account", "camera"])
-
-    async def async_step_account(
-        self, user_input: dict[str, Any] | None = None
-    ) -> ConfigFlowResult:
-        """Sign in to a Xiaomi account."""
-        errors: dict[str, str] = {}
-        if user_input is not None:
-            try:
-                signed_in = await async_sign_in(
-                    self.hass,
-                    endpoints(self.hass),
-                    user_input[CONF_REGION],
-                    user_input[CONF_USERNAME],
-                    user_input[CONF_PASSWORD],
-                )
-            except FormError as err:
-                errors["base"] = err.key
-            else:
-                self._offered = usable(signed_in.cameras, signed_in.config.session.user_id, set())
-                if self._offered:
-                    self._account = account_data(signed_in, user_input[CONF_USERNAME])
-                    return await self.async_step_cameras()
-                errors["base"] = "no_cameras"
-        return self.async_show_form(
-            step_id="account",
-            data_schema=self.add_suggested_values_to_schema(
-                ACCOUNT_SCHEMA, without_secrets(user_input)
-            ),
-            errors=errors,
+        return self.async_show_menu(
+            step_id="user", menu_options=["qr", "account", "token", "camera"]
         )
+
+    @override
+    async def async_signed_in(self, signed_in: SignedIn) -> ConfigFlowResult:
+        """Offer the cameras; an account without any is no way to begin."""
+        self._offered = usable(signed_in.cameras, signed_in.config.session.user_id, set())
+        if not self._offered:
+            raise FormError("no_cameras")
+        self._account = account_data(signed_in, self.username)
+        return await self.async_step_cameras()
+
+    @override
+    async def async_have_session(self, session: AccountSession) -> ConfigFlowResult:
+        """Look for cameras, or renew the account this flow is about."""
+        if self._expired is None:
+            return await super().async_have_session(session)
+        entry = self._get_reauth_entry()
+        subentry = entry.subentries.get(self._expired)
+        if subentry is None:
+            return self.async_abort(reason="account_removed")
+        if session.user_id != subentry.unique_id:
+            raise FormError("other_account")
+        self.hass.config_entries.async_update_subentry(
+            entry,
+            subentry,
+            data=AccountConfig(AccountConfig.parse(subentry.data).region, session).as_dict(),
+        )
+        return self.async_abort(reason="reauth_successful")
 
     async def async_step_cameras(
         self, user_input: dict[str, Any] | None = None
@@ -145,13 +145,14 @@ class MiCameraConfigFlow(ConfigFlow, domain=DOMAIN):
         return self.async_show_form(
             step_id="camera",
             data_schema=self.add_suggested_values_to_schema(
-                ADDRESS_SCHEMA, without_secrets(user_input)
+                ADDRESS_SCHEMA, without_secrets(user_input) or self.found_address()
             ),
             errors=errors,
         )
 
     async def _async_finish(self, subentries: list[ConfigSubentryData]) -> ConfigFlowResult:
         """Create the hub with pictures allowed: that is what was just asked for."""
+        self._abort_if_unique_id_configured()
         kill_switch = self.hass.data.get(DATA_KILL_SWITCH) or KillSwitch(self.hass)
         try:
             record = await kill_switch.async_prepare()
@@ -172,37 +173,15 @@ class MiCameraConfigFlow(ConfigFlow, domain=DOMAIN):
     async def async_step_reauth_confirm(
         self, user_input: dict[str, Any] | None = None
     ) -> ConfigFlowResult:
-        """Ask for the password of the account that has expired."""
-        entry = self._get_reauth_entry()
-        subentry = entry.subentries.get(self._expired)
+        """Ask how to sign in again."""
+        subentry = self._get_reauth_entry().subentries.get(str(self._expired))
         if subentry is None:
             return self.async_abort(reason="account_removed")
-        errors: dict[str, str] = {}
-        if user_input is not None:
-            region = AccountConfig.parse(subentry.data).region
-            try:
-                signed_in = await async_sign_in(
-                    self.hass,
-                    endpoints(self.hass),
-                    region,
-                    user_input[CONF_USERNAME],
-                    user_input[CONF_PASSWORD],
-                )
-            except FormError as err:
-                errors["base"] = err.key
-            else:
-                if signed_in.config.session.user_id != subentry.unique_id:
-                    errors["base"] = "other_account"
-                else:
-                    self.hass.config_entries.async_update_subentry(
-                        entry, subentry, data=signed_in.config.as_dict()
-                    )
-                    return self.async_abort(reason="reauth_successful")
-        return self.async_show_form(
+        config = AccountConfig.parse(subentry.data)
+        self.region, self.known_device = config.region, config.session.device_id
+        self.username = subentry.title
+        return self.async_show_menu(
             step_id="reauth_confirm",
-            data_schema=self.add_suggested_values_to_schema(
-                PASSWORD_SCHEMA, {CONF_USERNAME: subentry.title}
-            ),
-            errors=errors,
+            menu_options=["qr", "account", "token"],
             description_placeholders={"account": subentry.title},
         )

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import timedelta
 import time
 from typing import TYPE_CHECKING, override
 
 from homeassistant.core import callback
-from homeassistant.helpers.event import async_track_time_interval
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
 from .casts.policy import CastPolicy
@@ -29,13 +27,14 @@ from .identity import Identity
 from .lens import Lens
 from .media import CameraLink, Trouble, UpstreamError
 from .miss.models import camera_model
+from .polling import Polling
 from .ptz import Motor
 from .relocation import Relocation
+from .settings import CameraSettings
 from .wake import Waker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
     from homeassistant.core import HomeAssistant
 
@@ -46,16 +45,15 @@ if TYPE_CHECKING:
     from .media import Feed, StillMaker
     from .miss import MissKeys
 
-POLL_INTERVAL = timedelta(seconds=30)
 KEYS_AGAIN = 1.0
 HELLO_TIMEOUT = 1.0
 
 
 class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
-    """Polls one camera while it may be asked, and owns its gate, link, lenses and motor.
+    """Asks one camera how it is, and owns its gate, polling, link, lenses and motor.
 
-    A camera that sleeps to save its battery is not polled: it is asked while it shows
-    something anyway, and passes for there and awake as long as nobody knows better.
+    A camera that sleeps to save its battery passes for there and awake as long as nobody
+    knows better, since it is asked only while it shows something anyway.
 
     `gate` is this camera's own, below the gate of all. Everything of the camera asks it;
     its closing ends everything of this camera, and nothing of another.
@@ -80,6 +78,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
         self.gate = hub.kill_switch.camera_gate(config.did)
         self.model = camera_model(config.model)
         self.firmware: str | None = None
+        self.settings = CameraSettings(self)
         self.device = self._make_device()
         self._waker = self._make_waker()
         self._woken = 0.0
@@ -95,9 +94,8 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
         self.motor = Motor(self)
         self.relocation = Relocation(self)
         self.identity = Identity(self)
+        self.polling = Polling(self)
         self._stopped = False
-        self._stop_asking: Callable[[], None] | None = None
-        self.last_update_success = False
         self._unlisten = self.gate.on_close(self._gate_closed)
 
     @property
@@ -111,50 +109,22 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
         return self.lenses[0].stills
 
     def _make_device(self) -> CameraDevice:
-        return CameraDevice(
+        device = CameraDevice(
             self.hub.miio,
             self.config.host,
             bytes.fromhex(self.config.token),
             self.config.model,
             did=int(self.config.did),
         )
+        self.settings.async_equip(device)
+        return device
 
     # -- life ----------------------------------------------------------------------------
 
     @callback
     def async_start(self) -> None:
         """Ask the camera in the background, so that an absent one delays nobody."""
-        if self.may_ask and self.model.wake is None:
-            self.update_interval = POLL_INTERVAL
-            self._refresh_soon()
-        self._follow_battery()
-
-    @callback
-    def _follow_battery(self) -> None:
-        """Ask a camera that is not polled while it is awake anyway, or has to prove itself."""
-        wanted = (
-            self.model.wake is not None
-            and self.may_ask
-            and (self.identity.doubted or any(lens.live for lens in self.lenses))
-        )
-        if wanted and self._stop_asking is None:
-            self._stop_asking = async_track_time_interval(
-                self.hass, self._ask_again, POLL_INTERVAL, cancel_on_shutdown=True
-            )
-            self._refresh_soon()
-        elif not wanted and self._stop_asking is not None:
-            self._stop_asking()
-            self._stop_asking = None
-
-    @callback
-    def _ask_again(self, _now: datetime) -> None:
-        self._refresh_soon()
-
-    @callback
-    def _refresh_soon(self) -> None:
-        self.hub.entry.async_create_background_task(
-            self.hass, self.async_refresh(), f"{DOMAIN} first poll {self.config.did}"
-        )
+        self.polling.async_start()
 
     async def async_stop(self) -> None:
         """Stop polling and end the feeds; nothing of this camera is shown any more."""
@@ -163,7 +133,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
         await self.async_shutdown()
         self.hub.relay.cut_camera(self.config.did)
         self.cut()
-        self._follow_battery()
+        self.polling.async_follow()
         await self.relocation.async_stop()
         for lens in self.lenses:
             await lens.async_close()
@@ -172,6 +142,8 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
     async def async_reconfigure(self, config: CameraConfig) -> None:
         """Take a new address, token or name."""
         self.cut()
+        for lens in self.lenses:
+            lens.forget_shapes()
         self.config = config
         self.device = self._make_device()
         self.identity.forget()
@@ -183,7 +155,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
         self.hub.relay.cut_camera(self.config.did)
         self.hub.casts.cut_lenses(self.lenses)
         self.cut()
-        self._follow_battery()
+        self.polling.async_follow()
         self.async_update_listeners()
 
     @callback
@@ -199,14 +171,13 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
     @callback
     def async_gate_changed(self) -> None:
         """Follow the gates: nothing is asked of a camera while they are closed."""
-        self.update_interval = None
         self.async_start()
         self.async_update_listeners()
 
     @callback
     def async_feed_changed(self) -> None:
         """Follow what the feeds meet."""
-        self._follow_battery()
+        self.polling.async_follow()
         live = any(lens.live for lens in self.lenses)
         if not live and any(lens.trouble is Trouble.UNREACHABLE for lens in self.lenses):
             self.relocation.async_look()
@@ -222,8 +193,21 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
         """
         return not self._stopped and self.hub.gate.is_open and self.gate.holds <= {Hold.IDENTITY}
 
+    @property
+    def answers(self) -> bool:
+        """Whether the camera answered the last time it was asked."""
+        return self.last_update_success and self.data is not None
+
     @override
     async def _async_update_data(self) -> CameraStatus:
+        status: CameraStatus | None = None
+        try:
+            status = await self._ask()
+        finally:
+            self.polling.async_asked(self.data, status)
+        return status
+
+    async def _ask(self) -> CameraStatus:
         device = self.device
         try:
             if self.identity.due:
@@ -238,6 +222,8 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
             status = await device.status(allowed=lambda: self.may_ask)
         except MiioNotAllowed:
             if self.data is None:
+                # It is nobody's failure, and not to be logged as one.
+                self.last_update_success = False
                 raise UpdateFailed(
                     translation_domain=DOMAIN, translation_key="pictures_off"
                 ) from None
@@ -252,12 +238,13 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
                 translation_placeholders=error.translation_placeholders,
             ) from err
         self.relocation.async_found()
+        self.settings.async_want_spec()
         return status
 
     @callback
     def async_identity_proved(self) -> None:
         """Follow the end of a doubt, which has opened the gate."""
-        self._follow_battery()
+        self.polling.async_follow()
         self.async_update_listeners()
 
     @callback
@@ -278,7 +265,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
         only it can encrypt, are coming in. One that sleeps to save its battery is there.
         """
         return self.gate.is_open and (
-            self.last_update_success
+            self.answers
             or self.model.wake is not None
             or any(lens.live for lens in self.lenses)
         )

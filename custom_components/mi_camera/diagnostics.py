@@ -35,6 +35,12 @@ async def async_get_config_entry_diagnostics(
         "relay": asdict(hub.relay.stats),
         "accounts": len(hub.accounts),
         "casts": len(hub.casts.sessions),
+        "encoders": {
+            "running": hub.encoder_slots.taken,
+            "at_most": hub.encoder_slots.limit,
+            "chosen": hub.encoder_choice.name,
+            "failed": dict(hub.encoder_choice.failed),
+        },
         "cameras": [_camera(coordinator) for coordinator in hub.cameras.values()],
     }
 
@@ -59,10 +65,11 @@ def _camera(coordinator: CameraCoordinator) -> dict[str, Any]:
         "model": coordinator.config.model,
         "firmware": coordinator.firmware,
         "holds": sorted(coordinator.gate.holds),
-        "reachable": coordinator.last_update_success,
+        "reachable": coordinator.answers,
         "awake": coordinator.data.power if coordinator.data else None,
         "battery": coordinator.model.wake is not None,
         "motor": coordinator.motor.dialect if coordinator.motor.is_certain else None,
+        "events": coordinator.hub.events.diagnostics(coordinator),
         "keys": {"source": kept.source, "age_days": int(kept.age // DAY)} if kept else None,
         "lenses": [
             {
@@ -71,10 +78,17 @@ def _camera(coordinator: CameraCoordinator) -> dict[str, Any]:
                 "trouble": lens.trouble,
                 "viewers": lens.feed.viewers,
                 "violations": lens.feed.violations,
+                "low": {
+                    "state": lens.low.state,
+                    "trouble": lens.low.trouble,
+                    "viewers": lens.low.viewers,
+                    "violations": lens.low.violations,
+                },
                 "converted": {
                     "state": lens.rendition.feed.state,
                     "trouble": lens.rendition.feed.trouble,
                     "viewers": lens.rendition.feed.viewers,
+                    "encoders": lens.rendition.upstream.kinds,
                 },
             }
             for lens in coordinator.lenses

@@ -1,15 +1,19 @@
-"""What happens to the gate and to casts, as entities that automations can follow."""
+"""What happens to the gate, to casts and before cameras, for automations to follow."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, override
+from datetime import datetime
+from typing import TYPE_CHECKING, Final, override
 
-from homeassistant.components.event import EventEntity
+from homeassistant.components.event import DoorbellEventType, EventDeviceClass, EventEntity
 from homeassistant.core import Context, callback
+from homeassistant.util import dt as dt_util
 
+from .camera_watch import is_doorbell
 from .casts.news import CastEvent, CastEventType, async_describe_cast
+from .cloud import CameraEvent, EventKind
 from .const import DOMAIN
-from .entity import HubEntity
+from .entity import HubEntity, MiCameraEntity
 from .gate_events import GateEvent, GateEventType
 from .gate_news import ATTR_AT, async_describe
 
@@ -17,9 +21,12 @@ if TYPE_CHECKING:
     from homeassistant.core import HomeAssistant
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
+    from .coordinator import CameraCoordinator
     from .hub import Hub, MiCameraConfigEntry
 
 PARALLEL_UPDATES = 0
+
+DETECTIONS: Final = [one.value for one in EventKind if one is not EventKind.DOORBELL]
 
 
 async def async_setup_entry(
@@ -27,9 +34,15 @@ async def async_setup_entry(
     entry: MiCameraConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the two entities."""
+    """Add the two entities of the hub, and those of each camera."""
     hub = entry.runtime_data
     async_add_entities([GateEventEntity(hub), CastEventEntity(hub)])
+
+    @callback
+    def add(coordinator: CameraCoordinator) -> None:
+        async_add_entities(detections_of(coordinator), config_subentry_id=coordinator.subentry_id)
+
+    hub.async_on_camera(add)
 
 
 class GateEventEntity(HubEntity, EventEntity):
@@ -102,3 +115,82 @@ class CastEventEntity(HubEntity, EventEntity):
         self.async_set_context(event.context or Context())
         self._trigger_event(event.type.value, attributes)
         self.async_write_ha_state()
+
+
+class CameraEventEntity(MiCameraEntity, EventEntity):
+    """Tells each of the camera's events once.
+
+    It stays available while pictures are off, with the last event it told: otherwise its
+    coming back would look to automations like an event of this moment.
+    """
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Always: what it shows has happened."""
+        return True
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        """Follow the camera's events, from after the last one that was told."""
+        await super().async_added_to_hass()
+        watch = self.hub.events.watch(self.coordinator)
+        last = await self.async_get_last_state()
+        if last is not None and (at := dt_util.parse_datetime(str(last.attributes.get(ATTR_AT)))):
+            watch.async_told_before(round(at.timestamp() * 1000))
+        self.async_on_remove(watch.async_listen(self._happened, self.async_write_ha_state))
+
+    @callback
+    def _happened(self, event: CameraEvent) -> None:
+        if (what := self._type_of(event)) is None:
+            return
+        at = datetime.fromtimestamp(event.at_ms / 1000, dt_util.UTC)
+        self._trigger_event(what, {ATTR_AT: at.isoformat(timespec="milliseconds")})
+        self.async_write_ha_state()
+
+    def _type_of(self, event: CameraEvent) -> str | None:
+        raise NotImplementedError
+
+
+class DetectionEntity(CameraEventEntity):
+    """Motion, persons, faces, a baby's cry."""
+
+    _attr_translation_key = "detection"
+    _attr_device_class = EventDeviceClass.MOTION
+
+    def __init__(self, coordinator: CameraCoordinator) -> None:
+        """Belong to the camera."""
+        super().__init__(coordinator, "detection")
+        self._attr_event_types = DETECTIONS
+
+    @override
+    def _type_of(self, event: CameraEvent) -> str | None:
+        if event.kind is not EventKind.DOORBELL:
+            return event.kind.value
+        return None if is_doorbell(self.coordinator.config.model) else EventKind.OTHER.value
+
+
+class DoorbellEntity(CameraEventEntity):
+    """Somebody rings."""
+
+    _attr_translation_key = "doorbell"
+    _attr_device_class = EventDeviceClass.DOORBELL
+
+    def __init__(self, coordinator: CameraCoordinator) -> None:
+        """Belong to the camera."""
+        super().__init__(coordinator, "doorbell")
+        self._attr_event_types = [DoorbellEventType.RING.value]
+
+    @override
+    def _type_of(self, event: CameraEvent) -> str | None:
+        return DoorbellEventType.RING.value if event.kind is EventKind.DOORBELL else None
+
+
+def detections_of(coordinator: CameraCoordinator) -> list[CameraEventEntity]:
+    """Return a camera's entities; events of one without an account are nowhere to be had."""
+    if not coordinator.config.account:
+        return []
+    entities: list[CameraEventEntity] = [DetectionEntity(coordinator)]
+    if is_doorbell(coordinator.config.model):
+        entities.append(DoorbellEntity(coordinator))
+    return entities

@@ -57,6 +57,8 @@ def session_error(err: UpstreamError | MissError, camera: str) -> MiCameraError:
             return MiCameraError("camera_no_keys", camera=camera)
         case UpstreamError(trouble=Trouble.ENCODER):
             return MiCameraError("not_converted", camera=camera)
+        case UpstreamError(trouble=Trouble.ENCODERS_TAKEN):
+            return MiCameraError("encoders_taken", camera=camera)
         case UpstreamError(trouble=Trouble.ASLEEP):
             return MiCameraError("camera_asleep", camera=camera)
         case _:

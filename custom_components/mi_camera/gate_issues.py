@@ -125,7 +125,7 @@ class _GateIssues:
     def _known_dids(self) -> set[str]:
         return {
             str(subentry.unique_id)
-            for entry in self._hass.config_entries.async_entries(DOMAIN)
+            for entry in self._hass.config_entries.async_entries(DOMAIN, include_ignore=False)
             for subentry in entry.get_subentries_of_type(SUBENTRY_CAMERA)
         }
 

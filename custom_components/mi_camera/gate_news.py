@@ -82,7 +82,7 @@ async def async_user_name(hass: HomeAssistant, user_id: str | None) -> str | Non
 @callback
 def async_camera_name(hass: HomeAssistant, did: str) -> str:
     """Return what the user calls a camera, whether or not the hub is loaded."""
-    for entry in hass.config_entries.async_entries(DOMAIN):
+    for entry in hass.config_entries.async_entries(DOMAIN, include_ignore=False):
         device = dr.async_get(hass).async_get_device_by_identifier((DOMAIN, did), entry.entry_id)
         if device is not None and (name := device.name_by_user or device.name):
             return name
@@ -95,7 +95,7 @@ def async_camera_name(hass: HomeAssistant, did: str) -> str:
 @callback
 def async_device_id(hass: HomeAssistant, did: str | None) -> str | None:
     """Return the device of the camera, or the hub's own."""
-    for entry in hass.config_entries.async_entries(DOMAIN):
+    for entry in hass.config_entries.async_entries(DOMAIN, include_ignore=False):
         identifier = (DOMAIN, did or entry.entry_id)
         device = dr.async_get(hass).async_get_device_by_identifier(identifier, entry.entry_id)
         if device is not None:

@@ -13,10 +13,12 @@ from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.aiohttp_client import async_create_clientsession
 
 from .camera_config import AccountConfig, CameraConfig
+from .camera_events import CameraEvents
 from .casts.policy import CastPolicy
 from .casts.sessions import CastSessions
 from .cloud import (
     AccountSession,
+    BackOff,
     CloudEndpoints,
     CloudError,
     NotAllowed,
@@ -28,9 +30,11 @@ from .coordinator import CameraCoordinator
 from .device import MiioEndpoint
 from .key_store import KeyStore
 from .lens_sleep import LensSleep
-from .media import Relay, Trouble, UpstreamError
+from .media import EncoderChoice, EncoderSlots, Relay, Trouble, UpstreamError
 from .miss import MissKeys, new_client_key
 from .miss.dialers import is_supported
+from .model_specs import ModelSpecs
+from .new_cameras import NewCameras, async_end_offers
 from .options import HubOptions
 from .signed_path import SignatureClock
 
@@ -65,10 +69,15 @@ class Hub:
         self.options = HubOptions.parse(entry.options)
         self.signatures = SignatureClock()
         self.relay = Relay(lambda source: self.async_violation(source, "relay"))
+        self.encoder_slots = EncoderSlots()
+        self.encoder_choice = EncoderChoice()
         self.miio = MiioEndpoint()
         self.keys = KeyStore(hass)
+        self.specs = ModelSpecs(hass, endpoints.specs)
         self.casts = CastSessions(self)
         self.lens_sleep = LensSleep(self)
+        self.events = CameraEvents(self)
+        self.new_cameras = NewCameras(self)
         self.broadcasts: tuple[str, ...] = ()
         self.accounts: dict[str, XiaomiAccount] = {}
         self.cameras: dict[str, CameraCoordinator] = {}
@@ -109,8 +118,11 @@ class Hub:
             self.lens_sleep.async_follow(),
         ]
         await self.keys.async_load()
+        await self.specs.async_load()
         await self.async_find_broadcasts()
         await self.async_sync()
+        self.casts.players.async_start()
+        self.new_cameras.async_start()
 
     async def async_stop(self) -> None:
         """End everything this hub has started."""
@@ -119,14 +131,18 @@ class Hub:
         self._undo = []
         self.relay.close()
         self._cut()
+        await self.new_cameras.async_stop()
         await self.casts.async_stop()
         await self.lens_sleep.async_stop()
+        await self.events.async_stop()
         for coordinator in tuple(self.cameras.values()):
             await coordinator.async_stop()
         self.cameras.clear()
+        await self.encoder_choice.close()
         await self.relay.stop()
         await self.miio.close()
         await self.keys.async_close()
+        await self.specs.async_save()
 
     async def async_find_broadcasts(self) -> None:
         """Look again at which addresses everybody on this machine's networks can be asked."""
@@ -186,6 +202,8 @@ class Hub:
             del self.accounts[subentry_id]
         for subentry_id in [key for key in self.cameras if key not in wanted]:
             coordinator = self.cameras.pop(subentry_id)
+            self.events.async_forget(coordinator)
+            self.casts.clock.async_wind()
             await coordinator.async_stop()
             await self.casts.async_end_camera(coordinator)
             self.kill_switch.async_forget_camera(coordinator.config.did)
@@ -199,6 +217,8 @@ class Hub:
                 if subentry.subentry_id not in self._refused:
                     self._refused.add(subentry.subentry_id)
                     LOGGER.error("%s; remove it and add it again", err)
+        async_end_offers(self.hass, self.entry)
+        self.specs.keep_only({one.config.model for one in self.cameras.values()})
         self.keys.keep_only(
             {str(one.unique_id) for one in self.entry.get_subentries_of_type(SUBENTRY_CAMERA)},
             {str(one.unique_id) for one in self.entry.get_subentries_of_type(SUBENTRY_ACCOUNT)},
@@ -211,20 +231,22 @@ class Hub:
             return
 
         @callback
-        def keep(session: AccountSession) -> None:
+        def keep(session: AccountSession | None, back_off: BackOff) -> None:
             current = self.entry.subentries.get(subentry.subentry_id)
-            if current is not None:
-                self.hass.config_entries.async_update_subentry(
-                    self.entry, current, data=AccountConfig(config.region, session).as_dict()
-                )
+            if current is not None and session is not None:
+                data = AccountConfig(config.region, session, back_off).as_dict()
+                self.hass.config_entries.async_update_subentry(self.entry, current, data=data)
 
-        self.accounts[subentry.subentry_id] = XiaomiAccount(
+        new = XiaomiAccount(
             async_create_clientsession(self.hass, cookie_jar=DummyCookieJar()),
             self.endpoints,
             config.region,
             config.session,
-            keep,
+            lambda session: keep(session, new.back_off),
+            back_off=config.back_off,
+            on_back_off=lambda back_off: keep(new.session, back_off),
         )
+        self.accounts[subentry.subentry_id] = new
 
     async def _async_sync_camera(self, subentry: ConfigSubentry) -> None:
         config = CameraConfig.parse(subentry.data)
@@ -246,6 +268,7 @@ class Hub:
         coordinator = CameraCoordinator(self.hass, self, subentry.subentry_id, config)
         coordinator.cast_policy = policy
         self.cameras[subentry.subentry_id] = coordinator
+        self.casts.clock.async_wind()
         for listener in tuple(self._on_camera):
             listener(coordinator)
         if self.gate.is_open:

@@ -35,6 +35,7 @@ class Relocation:
         """Look for the coordinator's camera when told that it is missed."""
         self._coordinator = coordinator
         self._misses = 0
+        self._told: str | None = None
         self._looked: float | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -48,6 +49,17 @@ class Relocation:
         """Note that it did not answer, or that somebody else did."""
         self._misses += 1
         if self._misses >= MISSES or isinstance(error, MiioWrongDevice):
+            self.async_look()
+
+    @callback
+    def async_told(self, address: str) -> None:
+        """Note where it is said to be, and look there as soon as it may be asked.
+
+        It must prove itself there as anywhere, and stays where it was if it still does so there.
+        """
+        coordinator = self._coordinator
+        self._told = address if address != coordinator.config.host else None
+        if self._told is not None and coordinator.may_ask:
             self.async_look()
 
     @callback
@@ -90,12 +102,17 @@ class Relocation:
         def allowed() -> bool:
             return permit.valid and coordinator.may_ask
 
+        told, self._told = self._told, None
+        if told is not None and await self._is_ours(config.host, allowed):
+            return
         await hub.async_find_broadcasts()
         try:
             addresses = await find_device(int(config.did), hub.broadcasts, allowed=allowed)
         except (OSError, MiioNotAllowed) as err:
             LOGGER.debug("Camera %s cannot be looked for: %s", config.did, err)
             return
+        if told is not None and told not in addresses:
+            addresses = (*addresses, told)
         for address in addresses:
             if coordinator.config != config:
                 return

@@ -21,7 +21,8 @@ from homeassistant.helpers import config_validation as cv, entity_registry as er
 from homeassistant.helpers.target import TargetSelection, async_extract_referenced_entity_ids
 import probatio as vol
 
-from .casts.request import CastRequest
+from .casts.announcement import MAX_TEXT
+from .casts.request import CastQuality, CastRequest
 from .casts.session import CastTarget
 from .const import DOMAIN
 from .exceptions import MiCameraError, MiCameraInputError
@@ -34,25 +35,36 @@ if TYPE_CHECKING:
 
     from homeassistant.util.json import JsonValueType
 
+    from .coordinator import CameraCoordinator
     from .hub import Hub
     from .lens import Lens
     from .miss.motor import MotorPosition
     from .ptz import Motor
+    from .settings import CameraSettings
 
 SERVICE_CAST = "cast"
 SERVICE_STOP_CAST = "stop_cast"
 SERVICE_PTZ = "ptz"
 SERVICE_PTZ_POSITION = "ptz_position"
+SERVICE_GET_PROPERTY = "get_property"
+SERVICE_SET_PROPERTY = "set_property"
+SERVICE_CALL_ACTION = "call_action"
 SERVICE_DISABLE_ALL = "disable_all"
 SERVICE_ENABLE_ALL = "enable_all"
 
 ATTR_MEDIA_PLAYER = "media_player"
 ATTR_DURATION = "duration"
+ATTR_ANNOUNCE = "announce"
+ATTR_QUALITY = "quality"
 ATTR_REASON = "reason"
 ATTR_DIRECTION = "direction"
 ATTR_STEPS = "steps"
 ATTR_ANGLE = "angle"
 ATTR_ELEVATION = "elevation"
+ATTR_PROPERTY = "property"
+ATTR_VALUE = "value"
+ATTR_ACTION = "action"
+ATTR_INPUTS = "inputs"
 
 MAX_DURATION = timedelta(days=7)
 
@@ -62,6 +74,8 @@ CAST_SCHEMA = cv.make_entity_service_schema(
     {
         vol.Required(ATTR_MEDIA_PLAYER): PLAYERS,
         vol.Optional(ATTR_DURATION): vol.All(cv.positive_time_period, vol.Range(max=MAX_DURATION)),
+        vol.Optional(ATTR_QUALITY, default=CastQuality.AUTO): vol.Coerce(CastQuality),
+        vol.Optional(ATTR_ANNOUNCE): vol.All(cv.string, vol.Strip, vol.Length(min=1, max=MAX_TEXT)),
     }
 )
 STOP_CAST_SCHEMA = vol.Schema(
@@ -93,6 +107,18 @@ PTZ_POSITION_SCHEMA = cv.make_entity_service_schema(
         vol.Inclusive(ATTR_ELEVATION, "position"): POSITION,
     }
 )
+MIOT_NAME = cv.matches_regex(r"[a-z0-9-]{1,80}:[a-z0-9-]{1,80}\Z")
+SCALAR = vol.Any(bool, int, float, vol.All(str, vol.Length(max=256)))
+GET_PROPERTY_SCHEMA = cv.make_entity_service_schema({vol.Required(ATTR_PROPERTY): MIOT_NAME})
+SET_PROPERTY_SCHEMA = cv.make_entity_service_schema(
+    {vol.Required(ATTR_PROPERTY): MIOT_NAME, vol.Required(ATTR_VALUE): SCALAR}
+)
+CALL_ACTION_SCHEMA = cv.make_entity_service_schema(
+    {
+        vol.Required(ATTR_ACTION): MIOT_NAME,
+        vol.Optional(ATTR_INPUTS, default=[]): vol.All([SCALAR], vol.Length(max=32)),
+    }
+)
 REASON_SCHEMA = vol.Schema(
     {vol.Optional(ATTR_REASON): vol.All(cv.string, vol.Length(max=MAX_REASON))}
 )
@@ -116,6 +142,21 @@ def async_setup_services(hass: HomeAssistant) -> None:
         SERVICE_PTZ_POSITION,
         _ptz_position,
         PTZ_POSITION_SCHEMA,
+        supports_response=SupportsResponse.OPTIONAL,
+    )
+    register(
+        DOMAIN,
+        SERVICE_GET_PROPERTY,
+        _get_property,
+        GET_PROPERTY_SCHEMA,
+        supports_response=SupportsResponse.ONLY,
+    )
+    register(DOMAIN, SERVICE_SET_PROPERTY, _set_property, SET_PROPERTY_SCHEMA)
+    register(
+        DOMAIN,
+        SERVICE_CALL_ACTION,
+        _call_action,
+        CALL_ACTION_SCHEMA,
         supports_response=SupportsResponse.OPTIONAL,
     )
     register(DOMAIN, SERVICE_DISABLE_ALL, _disable_all, REASON_SCHEMA)
@@ -179,7 +220,11 @@ async def _cast(call: ServiceCall) -> ServiceResponse:
 
 
 def _cast_request(call: ServiceCall) -> CastRequest:
-    return CastRequest(duration=call.data.get(ATTR_DURATION))
+    return CastRequest(
+        duration=call.data.get(ATTR_DURATION),
+        quality=call.data[ATTR_QUALITY],
+        announcement=call.data.get(ATTR_ANNOUNCE),
+    )
 
 
 def _targets(lenses: Mapping[str, Lens], players: list[str]) -> list[CastTarget]:
@@ -250,6 +295,53 @@ def _position(position: MotorPosition | None) -> dict[str, JsonValueType]:
         "angle": position.angle if position else None,
         "elevation": position.elevation if position else None,
         "at_end": position.at_end if position else False,
+    }
+
+
+async def _settings(call: ServiceCall) -> dict[str, CameraSettings]:
+    """Return the settings of the cameras that a call is aimed at, by entity id."""
+    lenses = _lenses(call, _hub(call.hass))
+    await _require_control(call, lenses)
+    if not lenses:
+        raise MiCameraInputError("no_camera")
+    # Both lenses of a camera have the same settings.
+    cameras: dict[CameraCoordinator, str] = {}
+    for entity_id, lens in lenses.items():
+        cameras.setdefault(lens.coordinator, entity_id)
+    return {entity_id: camera.settings for camera, entity_id in cameras.items()}
+
+
+async def _get_property(call: ServiceCall) -> ServiceResponse:
+    name = call.data[ATTR_PROPERTY]
+    settings = await _settings(call)
+    told = await asyncio.gather(*(one.async_get([name]) for one in settings.values()))
+    return {
+        entity_id: {ATTR_VALUE: values.get(name)}
+        for entity_id, values in zip(settings, told, strict=True)
+    }
+
+
+async def _set_property(call: ServiceCall) -> None:
+    settings = await _settings(call)
+    await asyncio.gather(
+        *(
+            one.async_set(call.data[ATTR_PROPERTY], call.data[ATTR_VALUE])
+            for one in settings.values()
+        )
+    )
+
+
+async def _call_action(call: ServiceCall) -> ServiceResponse:
+    settings = await _settings(call)
+    given = await asyncio.gather(
+        *(
+            one.async_act(call.data[ATTR_ACTION], call.data[ATTR_INPUTS])
+            for one in settings.values()
+        )
+    )
+    return {
+        entity_id: {"outputs": list(outputs)}
+        for entity_id, outputs in zip(settings, given, strict=True)
     }
 
 

@@ -1,0 +1,155 @@
+"""Cameras that an account lists and the hub does not have: they are offered, not added."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+import random
+from typing import TYPE_CHECKING, Final
+
+from homeassistant.config_entries import (
+    DISCOVERY_SOURCES,
+    SOURCE_IGNORE,
+    SOURCE_INTEGRATION_DISCOVERY,
+    ConfigFlowContext,
+)
+from homeassistant.core import callback
+from homeassistant.helpers import discovery_flow
+
+from .const import DOMAIN, LOGGER, SUBENTRY_CAMERA
+from .discovery import Found
+from .flow_forms import known_cameras, usable
+from .sign_in import FormError, async_list_cameras
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from homeassistant.config_entries import ConfigEntry
+    from homeassistant.core import HomeAssistant
+
+    from .cloud import CloudDevice
+    from .hub import Hub
+
+FIRST: Final = (60.0, 300.0)
+"""Seconds after the start in which the accounts are asked first."""
+DAY: Final = 86400.0
+RETRY: Final = 3600.0
+"""Seconds until the next attempt after one that failed or was not allowed; it doubles."""
+JITTER: Final = 0.2
+"""Share of a wait by which it may be longer, so that not all homes ask at once."""
+MAX_OFFERED: Final = 64
+
+
+@dataclass(slots=True)
+class Listed:
+    """What the accounts list: their cameras, each one's account, and what went wrong if anything.
+
+    `owners` has the account's user id by did; `problem` is a form key of the last account that
+    could not be asked.
+    """
+
+    devices: list[CloudDevice] = field(default_factory=list)
+    owners: dict[str, str] = field(default_factory=dict)
+    problem: str | None = None
+
+
+async def async_listed(hub: Hub, allowed: Callable[[], bool] = lambda: True) -> Listed:
+    """Ask each account once for its cameras, as long as `allowed`."""
+    listed = Listed()
+    for subentry_id, account in tuple(hub.accounts.items()):
+        if not allowed():
+            break
+        try:
+            cameras = await async_list_cameras(account)
+        except FormError as err:
+            # The cameras of other accounts can be added all the same.
+            listed.problem = err.key
+            if err.key == "session_expired":
+                hub.async_sign_in_again(subentry_id)
+            continue
+        subentry = hub.entry.subentries.get(subentry_id)
+        if subentry is None:
+            continue
+        for camera in cameras:
+            if camera.did not in listed.owners:
+                listed.owners[camera.did] = str(subentry.unique_id)
+                listed.devices.append(camera)
+    return listed
+
+
+class NewCameras:
+    """Asks the accounts for cameras soon after the start and once a day, and offers new ones.
+
+    The switch is asked first: while pictures are off, nobody is asked anything. A camera that
+    was ignored is not offered again. One that is gone from its account stays: only a user
+    removes a camera.
+    """
+
+    def __init__(self, hub: Hub) -> None:
+        """Ask nothing yet."""
+        self._hub = hub
+        self._task: asyncio.Task[None] | None = None
+
+    @callback
+    def async_start(self) -> None:
+        """Begin to ask now and then."""
+        self._task = self._hub.entry.async_create_background_task(
+            self._hub.hass, self._run(), f"{DOMAIN} search for new cameras"
+        )
+
+    async def async_stop(self) -> None:
+        """Ask no more, and wait until nothing of it runs."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait((self._task,))
+            self._task = None
+
+    async def _run(self) -> None:
+        wait, failures = random.uniform(*FIRST), 0
+        while True:
+            await asyncio.sleep(wait)
+            failures = 0 if await self.async_look() else failures + 1
+            wait = DAY if not failures else min(DAY, RETRY * 2 ** min(failures - 1, 8))
+            wait *= random.uniform(1, 1 + JITTER)
+
+    async def async_look(self) -> bool:
+        """Ask the accounts, and offer what is new; False if that could not be done in full."""
+        hub = self._hub
+        permit = hub.gate.permit()
+        if permit is None:
+            return False
+        listed = await async_listed(hub, lambda: permit.valid)
+        if not permit.valid:
+            return False
+        new: dict[str, Found] = {}
+        for device in listed.devices:
+            known = known_cameras(hub.entry) | _ignored(hub.hass)
+            for did, camera in usable((device,), listed.owners[device.did], known).items():
+                new[did] = Found.of_account(camera)
+        for found in tuple(new.values())[:MAX_OFFERED]:
+            LOGGER.debug("Camera %s is offered: an account lists it", found.did)
+            discovery_flow.async_create_flow(
+                hub.hass,
+                DOMAIN,
+                ConfigFlowContext(source=SOURCE_INTEGRATION_DISCOVERY),
+                found.as_dict(),
+            )
+        return listed.problem is None
+
+
+@callback
+def async_end_offers(hass: HomeAssistant, entry: ConfigEntry) -> None:
+    """End the discovery flows of cameras that the hub has meanwhile."""
+    cameras = entry.get_subentries_of_type(SUBENTRY_CAMERA)
+    for flow in hass.config_entries.flow.async_progress_by_handler(DOMAIN):
+        context = flow["context"]
+        key = context.get("unique_id")
+        if context["source"] not in DISCOVERY_SOURCES or key is None:
+            continue
+        if any(Found(key, key, None, "", "").is_camera(one) for one in cameras):
+            hass.config_entries.flow.async_abort(flow["flow_id"])
+
+
+def _ignored(hass: HomeAssistant) -> set[str]:
+    every = hass.config_entries.async_entries(DOMAIN, include_ignore=True)
+    return {str(one.unique_id) for one in every if one.source == SOURCE_IGNORE}
