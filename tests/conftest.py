@@ -55,14 +55,16 @@ SHARED_ADDRESSES = {
     "home": "small homes",
     "display": "displays",
 }
-# Those beside this file have a network for each process, but for a few addresses.
-OWN_ADDRESSES = {
+# Those beside this file have a network for each process, but for a few addresses; and one
+# brings a recorder, which is better not begun in each process.
+TOGETHER = {
     "test_asked_no_more",
     "test_bench",
     "test_cast_quality_display",
     "test_cast_renditions",
     "test_cast_sound_heard",
     "test_cast_view",
+    "test_logbook",
     "test_relocation",
     "test_right_camera",
 }
@@ -75,7 +77,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("xdist_group"):
             continue
         folder, name = item.path.parent.name, item.path.stem
-        if folder == "tests" and name not in OWN_ADDRESSES:
+        if folder == "tests" and name not in TOGETHER:
             # One at a time to whoever is free: no process is left with a long file at the end.
             continue
         if folder in {"tests", "e2e"}:

@@ -51,6 +51,7 @@ def test_short_run() -> None:
         [
             *COMMAND,
             *["--json", "--seconds", "2", "--rounds", "1", "--streams", "2", "--casts", "0"],
+            *["--cameras", "0"],
         ],
         cwd=ROOT,
         capture_output=True,
@@ -138,6 +139,46 @@ def test_casts_on_a_display() -> None:
 
 
 @pytest.mark.e2e
+def test_many_cameras() -> None:
+    run = subprocess.run(
+        [*COMMAND, "--json", "--scale", "--cameras", "3"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    figures = json.loads(run.stdout)
+    assert list(figures) == ["scale"]
+    of = figures["scale"]
+    assert of["cameras"] == 3
+    assert {"start_s", "start_cpu_s", "poll_cpu_percent", "poll_cpu_ms"} < set(of)
+    assert 1.5 < of["polls_per_minute"] < 5
+    assert of["datagrams_per_poll"] >= 1
+    assert of["entities_per_camera"] > 3
+
+
+@pytest.mark.usefixtures("_benchmark")
+def test_many_cameras_in_lines() -> None:
+    from benchmark.report import scale_lines
+
+    figures = {
+        "cameras": 64,
+        "start_s": 0.5,
+        "start_cpu_s": 0.25,
+        "poll_cpu_percent": 1.234,
+        "poll_cpu_ms": 5.0,
+        "polls_per_minute": 2.1,
+        "datagrams_per_poll": 4.0,
+        "entities_per_camera": 9.0,
+    }
+    lines = scale_lines({"scale": figures})
+    assert lines[0] == "64 cameras on one Home Assistant"
+    assert next(line for line in lines if "polling" in line).split()[-1] == "1.23"
+
+
+@pytest.mark.e2e
 def test_interrupted() -> None:
     with subprocess.Popen(COMMAND, cwd=ROOT, stderr=subprocess.PIPE, text=True) as run:
         assert run.stderr is not None
@@ -179,6 +220,7 @@ def test_profile_of_one_case(tmp_path: Path) -> None:
         (["--seconds", "0"], "a number from 1 to 600"),
         (["--streams", "1,33"], "a number from 1 to 32"),
         (["--case", "sctp:1"], "udp:N or tcp:N"),
+        (["--scale", "--cameras", "0"], "--scale needs --cameras"),
         (["--profile", "file"], "--profile needs --case"),
     ],
 )

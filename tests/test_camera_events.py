@@ -14,6 +14,7 @@ from homeassistant.const import STATE_OFF, STATE_ON, STATE_UNAVAILABLE, STATE_UN
 from homeassistant.core import Event, EventStateChangedData, callback
 from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.json import json_dumps
+from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
 import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
@@ -473,6 +474,33 @@ async def test_a_door_viewer_tells_who_rings_and_is_not_woken(
     assert rung == ["ring"]
     assert {item["doorBell"] for item in home.cloud.events.asked} == {True}
     assert home.cameras[0].battery.wakes == 0
+
+
+async def test_the_automation_of_the_user_guide(
+    hass: HomeAssistant, entry: MiCameraConfigEntry, home: Home
+) -> None:
+    trigger = {
+        "trigger": "event.received",
+        "target": {"entity_id": DETECTION},
+        "options": {"event_type": "person"},
+    }
+    done: list[Event] = []
+    hass.bus.async_listen("seen", done.append)
+    action = {"event": "seen"}
+    config = {"triggers": [trigger], "actions": [action]}
+    assert await async_setup_component(hass, "automation", {"automation": [config]})
+    await settle(hass)
+    now = round(time.time() * 1000)
+    home.cloud.events.add(did_of(home), "ObjectMotion", now + 500)
+    home.cloud.events.add(did_of(home), "PeopleMotion", now + 500)
+    await until(lambda: len(done) == 1, 5)
+    kill_switch = hass.data[DATA_KILL_SWITCH]
+    await kill_switch.async_engage()
+    await kill_switch.async_release()
+    await hass.config_entries.async_reload(entry.entry_id)
+    await settle(hass)
+    await asked_again(home, 4)
+    assert len(done) == 1
 
 
 async def test_a_bell_of_another_camera_is_something_else(

@@ -34,7 +34,7 @@ from custom_components.mi_camera.casts.session import shows
 from custom_components.mi_camera.const import DOMAIN
 from custom_components.mi_camera.diagnostics import async_get_config_entry_diagnostics
 from custom_components.mi_camera.gate.camera_gate import Hold
-from custom_components.mi_camera.media import PictureFormat, Source, Trouble
+from custom_components.mi_camera.media import PictureFormat, Source, Trouble, link
 from custom_components.mi_camera.miss import Codec
 from custom_components.mi_camera.miss.models import camera_model
 
@@ -251,13 +251,19 @@ async def test_a_camera_without_small_ones_is_asked_for_them_once(
 
 
 async def test_a_lens_that_sleeps_is_not_taken_for_one_without_small_ones(
-    hass: HomeAssistant, lens: Lens, camera: SimCamera, players: list[Player]
+    hass: HomeAssistant,
+    lens: Lens,
+    camera: SimCamera,
+    players: list[Player],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Somebody has put it to sleep elsewhere, and nobody here knows yet."""
+    monkeypatch.setattr(link, "FIRST_FRAME_TIMEOUT", 0.8)
     camera.power = False
     with pytest.raises(HomeAssistantError) as caught:
         await cast(hass, quality="low")
     assert caught.value.translation_key == "camera_asleep"
+    await lens.feed.rest()
     camera.power = True
     assert await shown(hass, quality="low") == "low"
 

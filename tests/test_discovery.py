@@ -66,7 +66,7 @@ FIELDS = {"account": USERNAME}
 
 @pytest.fixture(autouse=True)
 def packets(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
-    """Every datagram that a camera gets at its miio port."""
+    """Every datagram that a camera gets at its miio port; other tests' broadcasts are not heard."""
     got: list[bytes] = []
     receive = MiioServer.receive
 
@@ -74,7 +74,11 @@ def packets(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
         got.append(data)
         receive(self, data, address)
 
+    def deaf(_self: MiioServer, _data: bytes, _address: tuple[str, int]) -> None:
+        """Be in a network that broadcasts do not reach."""
+
     monkeypatch.setattr(MiioServer, "receive", heard)
+    monkeypatch.setattr(MiioServer, "_receive_broadcast", deaf)
     return got
 
 
@@ -445,15 +449,21 @@ async def test_setting_up_ends_the_offers_of_what_is_set_up(
     await settle(ready)
 
 
+@pytest.mark.parametrize("by_mac", [False, True])
 async def test_what_was_ignored_is_not_offered_again(
-    hass: HomeAssistant, entry: MiCameraConfigEntry, home: Home, third: SimCamera
+    hass: HomeAssistant, entry: MiCameraConfigEntry, home: Home, third: SimCamera, by_mac: bool
 ) -> None:
     listed(home, third)
-    result = await discover(hass, SOURCE_ZEROCONF, mdns(third.spec))
+    third.miio.knobs.silent = by_mac
+    if by_mac:
+        await discover(hass, SOURCE_DHCP, dhcp(third.spec))
+    else:
+        await discover(hass, SOURCE_ZEROCONF, mdns(third.spec))
+    (key,) = offers(hass)
     await hass.config_entries.flow.async_init(
         DOMAIN,
         context={"source": SOURCE_IGNORE},
-        data={"unique_id": str(third.spec.did), "title": "Not mine"},
+        data={"unique_id": key, "title": "Not mine"},
     )
     await settle(hass)
     assert not offers(hass)

@@ -221,9 +221,9 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
                 self.firmware = info.firmware
             status = await device.status(allowed=lambda: self.may_ask)
         except MiioNotAllowed:
+            # If there is nothing yet it is nobody's failure, and not to be logged as one.
+            self.last_update_success = self.answers
             if self.data is None:
-                # It is nobody's failure, and not to be logged as one.
-                self.last_update_success = False
                 raise UpdateFailed(
                     translation_domain=DOMAIN, translation_key="pictures_off"
                 ) from None
@@ -265,9 +265,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
         only it can encrypt, are coming in. One that sleeps to save its battery is there.
         """
         return self.gate.is_open and (
-            self.answers
-            or self.model.wake is not None
-            or any(lens.live for lens in self.lenses)
+            self.answers or self.model.wake is not None or any(lens.live for lens in self.lenses)
         )
 
     async def async_set_power(self, *, on: bool) -> None:

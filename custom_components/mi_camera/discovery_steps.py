@@ -21,7 +21,7 @@ from .did import is_same_did
 from .discovery import Found
 from .flow_forms import ADDRESS_SCHEMA, camera_data, new_subentry, without_secrets
 from .gate_issues import plain
-from .new_cameras import async_listed
+from .new_cameras import async_listed, is_ignored
 from .sign_in import FormError, async_probe_camera, camera_from_cloud
 
 if TYPE_CHECKING:
@@ -89,6 +89,8 @@ class DiscoverySteps(ConfigFlow):
         self._found = found
         await self.async_set_unique_id(found.did or found.mac)
         self._abort_if_unique_id_configured()
+        if is_ignored(self.hass, found):
+            return self.async_abort(reason="already_configured")
         if self.hass.config_entries.flow.async_has_matching_flow(self):
             raise AbortFlow("already_in_progress", translation_domain=HOMEASSISTANT_DOMAIN)
         self.context["title_placeholders"] = {"name": found.name, "model": str(found.model)}

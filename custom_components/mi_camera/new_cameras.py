@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Final
 
 from homeassistant.config_entries import (
     DISCOVERY_SOURCES,
-    SOURCE_IGNORE,
     SOURCE_INTEGRATION_DISCOVERY,
     ConfigFlowContext,
 )
@@ -123,9 +122,11 @@ class NewCameras:
             return False
         new: dict[str, Found] = {}
         for device in listed.devices:
-            known = known_cameras(hub.entry) | _ignored(hub.hass)
+            known = known_cameras(hub.entry)
             for did, camera in usable((device,), listed.owners[device.did], known).items():
-                new[did] = Found.of_account(camera)
+                found = Found.of_account(camera)
+                if not is_ignored(hub.hass, found):
+                    new[did] = found
         for found in tuple(new.values())[:MAX_OFFERED]:
             LOGGER.debug("Camera %s is offered: an account lists it", found.did)
             discovery_flow.async_create_flow(
@@ -150,6 +151,8 @@ def async_end_offers(hass: HomeAssistant, entry: ConfigEntry) -> None:
             hass.config_entries.flow.async_abort(flow["flow_id"])
 
 
-def _ignored(hass: HomeAssistant) -> set[str]:
-    every = hass.config_entries.async_entries(DOMAIN, include_ignore=True)
-    return {str(one.unique_id) for one in every if one.source == SOURCE_IGNORE}
+@callback
+def is_ignored(hass: HomeAssistant, found: Found) -> bool:
+    """Whether a user has ignored this camera, when it was found by its did or by its MAC."""
+    entry_of = hass.config_entries.async_entry_for_domain_unique_id
+    return any(key and entry_of(DOMAIN, key) for key in (found.did, found.mac))

@@ -213,8 +213,9 @@ async def _require_control(call: ServiceCall, entity_ids: Iterable[str] | None) 
 async def _cast(call: ServiceCall) -> ServiceResponse:
     hub = _hub(call.hass)
     lenses = _lenses(call, hub)
-    await _require_control(call, lenses)
-    targets = _targets(lenses, list(dict.fromkeys(call.data[ATTR_MEDIA_PLAYER])))
+    players = list(dict.fromkeys(call.data[ATTR_MEDIA_PLAYER]))
+    await _require_control(call, [*lenses, *players])
+    targets = _targets(lenses, players)
     sessions = await hub.casts.async_cast(targets, _cast_request(call), call.context)
     return {"sessions": [session.as_dict() for session in sessions]}
 

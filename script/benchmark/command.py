@@ -23,8 +23,9 @@ from .casts import casts
 from .first_frame import first_frame
 from .home import DEVICES, STREAMS, TRANSPORTS, Home
 from .quantile import quantile
-from .report import Figures, case_table, cast_lines, rounded, table
+from .report import Figures, case_table, cast_lines, rounded, scale_lines, table
 from .rpc import rpc
+from .scale import CAMERAS, scale
 from .sides import OURS, PEER, Peer, both
 from .streams import Cost, streams
 from .transcode import transcode
@@ -77,6 +78,18 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--casts-only", action="store_true", help="measure nothing but casts")
     parser.add_argument(
+        "--cameras",
+        type=_within(0, 128),
+        default=CAMERAS,
+        metavar="N",
+        help=f"cameras on one Home Assistant (default: {CAMERAS}; 0: leave that out)",
+    )
+    parser.add_argument(
+        "--scale",
+        action="store_true",
+        help="measure nothing but what many cameras add to a Home Assistant",
+    )
+    parser.add_argument(
         "--case",
         type=_case,
         metavar="TRANSPORT:N",
@@ -112,7 +125,9 @@ def _within(low: int, high: int) -> Callable[[str], int]:
     return number
 
 
-async def bench(seconds: int, rounds: int, counts: Sequence[int], shown: int) -> Figures:
+async def bench(
+    seconds: int, rounds: int, counts: Sequence[int], shown: int, cameras: int
+) -> Figures:
     """Measure everything; raises `HouseError`."""
     progress = Progress("bench")
     load = os.getloadavg()[0]
@@ -141,6 +156,7 @@ async def bench(seconds: int, rounds: int, counts: Sequence[int], shown: int) ->
                 calls[str(count)] = await rpc(devices, folder, seconds * _CALLS_PER_SECOND)
         conversion = await transcode(folder, seconds, progress)
         on_displays = (await casts(folder, shown, progress)).figures() if shown else {}
+        many_cameras = await scale(folder, cameras, progress) if cameras else {}
     progress.say("done")
     most = max(counts)
     many = [costs[transport, most] for transport in TRANSPORTS]
@@ -158,6 +174,7 @@ async def bench(seconds: int, rounds: int, counts: Sequence[int], shown: int) ->
         "rpc_ms": calls,
         **on_displays,
         **conversion,
+        **many_cameras,
         "run": {
             "seconds": seconds,
             "rounds": rounds,
@@ -177,6 +194,13 @@ async def bench_casts(rounds: int) -> Figures:
     progress = Progress("bench")
     with tempfile.TemporaryDirectory(prefix="bench-mi-camera-") as name:
         return (await casts(Path(name), rounds, progress)).figures()
+
+
+async def bench_scale(cameras: int) -> Figures:
+    """Measure many cameras only. Raises `HouseError`."""
+    progress = Progress("bench")
+    with tempfile.TemporaryDirectory(prefix="bench-mi-camera-") as name:
+        return await scale(Path(name), cameras, progress)
 
 
 async def bench_case(case: Case, seconds: int, profile: Path | None) -> Figures:
@@ -244,7 +268,15 @@ async def _run(arguments: argparse.Namespace) -> Figures:
         return await bench_case(arguments.case, arguments.seconds, arguments.profile)
     if arguments.casts_only:
         return await bench_casts(arguments.casts)
-    return await bench(arguments.seconds, arguments.rounds, arguments.streams, arguments.casts)
+    if arguments.scale:
+        return await bench_scale(arguments.cameras)
+    return await bench(
+        arguments.seconds,
+        arguments.rounds,
+        arguments.streams,
+        arguments.casts,
+        arguments.cameras,
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -253,6 +285,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     if arguments.casts_only and not arguments.casts:
         parser.error("--casts-only needs --casts above 0")
+    if arguments.scale and not arguments.cameras:
+        parser.error("--scale needs --cameras above 0")
     if arguments.profile is not None and arguments.case is None:
         parser.error("--profile needs --case")
     try:
@@ -267,6 +301,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(json.dumps(figures))
     elif arguments.casts_only:
         print("\n".join(cast_lines(figures)))
+    elif arguments.scale:
+        print("\n".join(scale_lines(figures)))
     elif arguments.case is not None:
         print(case_table(figures))
     else:

@@ -57,6 +57,8 @@ def table(figures: Figures) -> str:
             "Conversion of H.265, 1080p, % of one core",
             _row("to H.264, 720p", {side: costs[side] for side in ("ours", "ffmpeg")}, 2),
         ]
+    if "scale" in figures:
+        lines += ["", *scale_lines(figures)]
     due, seconds, (before, after) = run["key_frame_due_ms"], run["seconds"], run["load"]
     rate = run["kbit_per_second"]["ours"] / 1000
     lines += [
@@ -91,6 +93,24 @@ def cast_lines(figures: Figures) -> list[str]:
         _row("capture to screen", delays, 0),
         "",
         *_step_lines(figures["cast_steps_ms"]),
+    ]
+
+
+def scale_lines(figures: Figures) -> list[str]:
+    """Return what many cameras add to a Home Assistant."""
+    of = figures["scale"]
+    rows = (
+        ("added to its start, s", "start_s", 2),
+        ("added to its start, CPU, s", "start_cpu_s", 2),
+        ("polling, % of one core", "poll_cpu_percent", 2),
+        ("one poll, CPU, ms", "poll_cpu_ms", 1),
+        ("polls per camera and minute", "polls_per_minute", 2),
+        ("datagrams per poll", "datagrams_per_poll", 1),
+        ("entities per camera", "entities_per_camera", 1),
+    )
+    return [
+        f"{of['cameras']} cameras on one Home Assistant",
+        *(_row(label, {"ours": of[name]}, digits) for label, name, digits in rows),
     ]
 
 

@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any, Final
 from homeassistant import bootstrap
 from homeassistant.runner import RuntimeConfig, create_event_loop
 
-from custom_components.mi_camera.const import DOMAIN
 from simulator.house.hass import Hass
 
 from .lines import lines
@@ -32,12 +31,15 @@ if TYPE_CHECKING:
 
     from custom_components.mi_camera.hub import Hub
 
+_DOMAIN: Final = "mi_camera"
 _PATIENCE: Final = 50.0
 _REST: Final = 3.0
 """Seconds until what has been begun does not count any more."""
 
 
 async def _start(folder: Path, port: int, cloud: str | None) -> HomeAssistant:
+    # Not the empty package that stands in its place: here all of it is wanted.
+    sys.modules.pop(f"custom_components.{_DOMAIN}", None)
     Hass(folder, port, cloud=cloud).prepare()
     hass = await bootstrap.async_setup_hass(RuntimeConfig(str(folder), skip_pip=True))
     if hass is None or hass.config.recovery_mode:
@@ -49,7 +51,7 @@ async def _start(folder: Path, port: int, cloud: str | None) -> HomeAssistant:
 async def _add(hass: HomeAssistant, account: Mapping[str, str]) -> None:
     """Go through the flow as a user would, with all cameras that it offers."""
     flows = hass.config_entries.flow
-    step = await flows.async_init(DOMAIN, context={"source": "user"})
+    step = await flows.async_init(_DOMAIN, context={"source": "user"})
     step = await flows.async_configure(step["flow_id"], {"next_step_id": "account"})
     step = await flows.async_configure(step["flow_id"], dict(account))
     schema = step.get("data_schema")
@@ -59,7 +61,7 @@ async def _add(hass: HomeAssistant, account: Mapping[str, str]) -> None:
 
 
 def _hub(hass: HomeAssistant) -> Hub:
-    (entry,) = hass.config_entries.async_entries(DOMAIN)
+    (entry,) = hass.config_entries.async_entries(_DOMAIN)
     hub: Hub = entry.runtime_data
     return hub
 
@@ -67,7 +69,7 @@ def _hub(hass: HomeAssistant) -> Hub:
 async def _answered(hub: Hub, cameras: int) -> None:
     """Wait until so many have answered, and specifications have been fetched."""
     async with asyncio.timeout(_PATIENCE):
-        while sum(one.answers for one in hub.cameras.values()) < cameras:
+        while sum(one.answers for one in hub.cameras.values()) < cameras:  # noqa: ASYNC110
             await asyncio.sleep(0.1)
     await asyncio.sleep(_REST)
     await hub.hass.async_block_till_done()

@@ -102,8 +102,11 @@ class _Chooser:
             except TimeoutError:
                 self._require_leave()
                 # No picture of any quality that is called a small one.
-                lens.lacks_low = lens.low.trouble is Trouble.ASLEEP
+                is_silent = lens.low.trouble is Trouble.ASLEEP
                 await lens.low.rest()
+                if is_silent:
+                    await self._see_own()  # or it sleeps
+                    lens.lacks_low = True
                 return None
         else:
             look_later(lens, self._look_at_low)
@@ -119,10 +122,7 @@ class _Chooser:
         if self.model is None:
             return True
         if lens.shape is None or lens.feed.state is FeedState.LIVE:
-            try:
-                await self._look_at_own()
-            except TimeoutError:
-                raise why_not(lens, lens.feed, self.permit, Trouble.UNREACHABLE) from None
+            await self._see_own()
         self._require_leave()
         return self._shows(lens.shape)
 
@@ -136,7 +136,7 @@ class _Chooser:
     async def _converted(self) -> Choice:
         lens = self.lens
         if lens.feed.state is not FeedState.LIVE:
-            look_later(lens, self._look_at_own)
+            await self._see_own()
         rendition = lens.rendition.feed
         try:
             await async_keyframe(rendition, self.permit, CONVERTED_PICTURE)
@@ -144,6 +144,14 @@ class _Chooser:
             raise why_not(lens, rendition, self.permit, Trouble.ENCODER) from None
         self._require_leave()
         return Choice(rendition, lens.feed, CastPictures.CONVERTED)
+
+    async def _see_own(self) -> None:
+        """Wait for a picture of the lens's own feed, or say why there is none."""
+        try:
+            await self._look_at_own()
+        except TimeoutError:
+            lens = self.lens
+            raise why_not(lens, lens.feed, self.permit, Trouble.UNREACHABLE) from None
 
     async def _look_at_own(self) -> None:
         self.lens.shape = await async_format(self.lens.feed, self.permit)

@@ -14,7 +14,6 @@ from homeassistant.components.media_player import (
 )
 from homeassistant.const import ATTR_ENTITY_ID, EVENT_STATE_CHANGED
 from homeassistant.core import Event, EventStateChangedData, callback
-from homeassistant.exceptions import HomeAssistantError
 
 from ..const import LOGGER
 from ..exceptions import MiCameraError, MiCameraInputError, session_error
@@ -122,8 +121,8 @@ async def _async_attempt(
                     break
     except MiCameraError, MiCameraInputError:
         raise
-    except HomeAssistantError, TimeoutError:
-        # What the player's integration says may contain the address, which is a secret.
+    except Exception:  # noqa: BLE001 - integrations raise whatever their libraries do
+        # What they say may contain the address, which is a secret.
         _require_going_on(session, player)
     if not taken:
         raise MiCameraError("cast_not_taken", player=player)
@@ -147,7 +146,9 @@ async def _async_changed(session: CastSession, state: State | None) -> bool:
         async with asyncio.timeout(IDLE_TIMEOUT if names(state, session.token) else None):
             await session.changed.wait()
     except TimeoutError:
-        return False
+        # It cannot have begun as long as the camera, which may have to wake, sends nothing.
+        feed = session.choice.basis
+        return feed.trouble is None and feed.state is not FeedState.LIVE
     return True
 
 

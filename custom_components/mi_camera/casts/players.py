@@ -23,7 +23,6 @@ from homeassistant.const import (
     SERVICE_TURN_OFF,
 )
 from homeassistant.core import Event, EventStateChangedData, callback
-from homeassistant.exceptions import HomeAssistantError
 
 from ..const import DOMAIN, LOGGER
 from ..gate_events import GateEvent, GateEventType
@@ -174,7 +173,7 @@ class CastPlayers:
                     MEDIA_PLAYER_DOMAIN, service, {ATTR_ENTITY_ID: player}, blocking=True
                 )
             self._not_stopped.discard(player)
-        except (HomeAssistantError, TimeoutError) as err:
+        except Exception as err:  # noqa: BLE001 - integrations raise whatever their libraries do
             LOGGER.warning("%s could not be stopped: %s", player, err)
             self._report_not_stopped(player)
 

@@ -121,6 +121,7 @@ class CastSessions:
         lens, camera, player = target.lens, target.camera, target.player
         permit = check_lens(lens)
         choice = await async_choose(lens, permit, player, request.quality)
+        _require(permit, lens)
         pictures = self._open(lens, permit, choice)
         session = CastSession(lens, camera, player, permit, choice, pictures)
         session.context = context
@@ -377,5 +378,5 @@ class CastSessions:
 
 
 def _require(permit: Permit, lens: Lens) -> None:
-    if not permit.valid:
+    if check_lens(lens) != permit:
         raise lens.coordinator.refusal()
