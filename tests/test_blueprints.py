@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 import logging
 from pathlib import Path
@@ -389,6 +390,9 @@ async def test_the_night_is_dark_and_ends(
     hass: HomeAssistant, entry: MiCameraConfigEntry, freezer: FrozenDateTimeFactory
 ) -> None:
     gate = entry.runtime_data.gate
+    for coordinator in entry.runtime_data.cameras.values():
+        # While the clock stands still nobody would come out of a pause.
+        coordinator.polling.pace = replace(coordinator.polling.pace, spacing=0)
     zone = dt_util.get_default_time_zone()
     evening = dt_util.now().replace(hour=21, minute=59, second=50, tzinfo=zone)
 
