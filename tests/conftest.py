@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from functools import cache
 import os
+import re
 from typing import TYPE_CHECKING, Any
 
 from homeassistant.components.camera import async_get_image
@@ -24,6 +26,7 @@ from .home import PASSWORD, REGION, USERNAME, Home, spec
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
+    from pathlib import Path
 
     from homeassistant.core import HomeAssistant
 
@@ -55,19 +58,15 @@ SHARED_ADDRESSES = {
     "home": "small homes",
     "display": "displays",
 }
-# Those beside this file have a network for each process, but for a few addresses; and one
+# Those beside this file have a network for each process, unless they name addresses; and one
 # brings a recorder, which is better not begun in each process.
-TOGETHER = {
-    "test_asked_no_more",
-    "test_bench",
-    "test_cast_quality_display",
-    "test_cast_renditions",
-    "test_cast_sound_heard",
-    "test_cast_view",
-    "test_logbook",
-    "test_relocation",
-    "test_right_camera",
-}
+NAMED_ADDRESS = re.compile(r"127\.0\.(?!0\b)[0-9]+")
+WITH_RECORDER = "test_logbook"
+
+
+@cache
+def _stays_together(path: Path) -> bool:
+    return path.stem == WITH_RECORDER or bool(NAMED_ADDRESS.search(path.read_text("utf-8")))
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -77,7 +76,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("xdist_group"):
             continue
         folder, name = item.path.parent.name, item.path.stem
-        if folder == "tests" and name not in TOGETHER:
+        if folder == "tests" and not _stays_together(item.path):
             # One at a time to whoever is free: no process is left with a long file at the end.
             continue
         if folder in {"tests", "e2e"}:

@@ -16,10 +16,12 @@ from homeassistant.helpers.translation import async_load_integrations
 from homeassistant.util import dt as dt_util
 import pytest
 
+from custom_components.mi_camera import lens
 from custom_components.mi_camera.casts import choice, load as cast_load, sessions as casting
 from custom_components.mi_camera.casts.models import CastModel
 from custom_components.mi_camera.const import DOMAIN
 from custom_components.mi_camera.kill_switch import DATA_KILL_SWITCH
+from simulator.cloud.server import Outage
 
 from .conftest import settle
 from .test_camera import poll
@@ -165,6 +167,29 @@ async def _(stage: Stage) -> None:
     slots = stage.entry.runtime_data.encoder_slots
     for _ in range(slots.limit):
         await slots.take()
+
+
+@situation("the display needs a conversion, and ffmpeg makes none")
+async def _(stage: Stage) -> None:
+    async def useless(_hass: HomeAssistant) -> str:
+        return "false"
+
+    stage.patch.setattr(choice, "async_cast_model", lambda *_: CastModel((160, 90), 30))
+    stage.patch.setattr(lens, "async_ffmpeg", useless)
+
+
+@situation("the camera has as many viewers as it takes")
+async def _(stage: Stage) -> None:
+    stage.home.cameras[0].spec.viewers = 0
+    stage.patch.setattr(cast_load, "PLAYING_TIMEOUT", 2.0)
+    Clumsy(stage.player, "waits", 99)
+
+
+@situation("there are no keys for the camera, as the cloud is out of reach")
+async def _(stage: Stage) -> None:
+    await stage.home.cloud.set_outage(Outage.REFUSED)
+    stage.patch.setattr(cast_load, "PLAYING_TIMEOUT", 2.0)
+    Clumsy(stage.player, "waits", 99)
 
 
 @situation("Home Assistant has no address of its own")

@@ -20,6 +20,7 @@ from custom_components.mi_camera.casts.news import CastEventType
 from custom_components.mi_camera.casts.session import EndReason
 from custom_components.mi_camera.casts.view import DATA_CAST_ADDRESSES
 from custom_components.mi_camera.const import DOMAIN
+from custom_components.mi_camera.gate_issues import plain
 from custom_components.mi_camera.gate_news import EVENT_MI_CAMERA
 
 from .conftest import settle
@@ -371,6 +372,34 @@ async def test_an_address_that_players_cannot_use_is_a_repair_issue_until_it_is_
     assert await refused(hass, media_player=DEN) == ("cast_no_url", {})
     assert issue() is not None
     await hass.config_entries.async_unload(entry.entry_id)
+    assert issue() is None
+
+
+@pytest.mark.usefixtures("_soon")
+async def test_a_name_that_a_display_cannot_resolve_is_told_of(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    players: list[Player],  # noqa: F811
+) -> None:
+    def issue() -> ir.IssueEntry | None:
+        return ir.async_get(hass).async_get_issue(DOMAIN, "cast_address")
+
+    await keep_live(entry)
+    clumsy = Clumsy(players[0], "ignores", 2)
+    assert (await refused(hass))[0] == "cast_not_loaded"
+    assert issue() is None, "an IP address needs no name server"
+    clumsy.times = 6
+    hass.config.internal_url = "http://ha.home.arpa:8123"
+    for _ in range(2):
+        assert (await refused(hass))[0] == "cast_not_loaded"
+        found = issue()
+        assert found is not None
+        assert found.translation_placeholders == {"address": plain("http://ha.home.arpa:8123")}
+    await cast(hass)
+    assert issue() is None, "it can after all"
+    clumsy.times = 99
+    assert (await refused(hass))[0] == "cast_not_loaded"
+    await hass.config.async_update(internal_url="http://192.0.2.1:8123")
     assert issue() is None
 
 

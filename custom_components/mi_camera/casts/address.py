@@ -8,6 +8,7 @@ from homeassistant.const import EVENT_CORE_CONFIG_UPDATE
 from homeassistant.core import Event, callback
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.network import NoURLAvailableError, get_url
+from homeassistant.util.network import is_ip_address
 from yarl import URL
 
 from ..const import DOMAIN
@@ -28,6 +29,7 @@ class CastAddress:
     def __init__(self, hass: HomeAssistant) -> None:
         """Look at nothing yet."""
         self._hass = hass
+        self._doubted: str | None = None
         self._unlisten: Callable[[], None] | None = None
 
     @callback
@@ -45,8 +47,19 @@ class CastAddress:
         if not resolvable(URL(address).host or ""):
             self._raise_issue(plain(address))
             raise MiCameraError("cast_local_url", address=address)
-        self.async_forget()
+        if address != self._doubted:
+            self.async_forget()
         return address
+
+    @callback
+    def async_doubt(self, address: str) -> None:
+        """Note that a player has loaded nothing from there: perhaps it cannot resolve the name.
+
+        Names that only the own router knows look like any other; an IP address needs none.
+        """
+        if not is_ip_address(URL(address).host or ""):
+            self._doubted = address
+            self._raise_issue(plain(address))
 
     @callback
     def async_look(self) -> str | None:
@@ -60,6 +73,7 @@ class CastAddress:
     @callback
     def async_forget(self) -> None:
         """Take the issue back: it is solved, or nobody casts any more."""
+        self._doubted = None
         if self._unlisten is not None:
             self._unlisten()
             self._unlisten = None

@@ -135,8 +135,11 @@ class CastSessions:
             _require(permit, lens)
             check_policy(self._hass, target)
             await async_load(self._hass, session, base, context, lambda: self._renew(session))
+            self._address.async_forget()
             self._watch(session, request.duration)
         except HomeAssistantError as err:
+            if err.translation_key == "cast_not_loaded":
+                self._address.async_doubt(base)
             await self.async_end(session, EndReason.LOAD_FAILED)
             if not permit.valid:
                 raise lens.coordinator.refusal() from err
