@@ -138,27 +138,6 @@ def test_casts_on_a_display() -> None:
     assert steps["ours"]["warm"]["camera"]["p50"] < steps["ours"]["cold"]["camera"]["p50"]
 
 
-@pytest.mark.e2e
-def test_many_cameras() -> None:
-    run = subprocess.run(
-        [*COMMAND, "--json", "--scale", "--cameras", "3"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert run.returncode == 0, run.stderr
-    figures = json.loads(run.stdout)
-    assert list(figures) == ["scale"]
-    of = figures["scale"]
-    assert of["cameras"] == 3
-    assert {"start_s", "start_cpu_s", "poll_cpu_percent", "poll_cpu_ms"} < set(of)
-    assert 1.5 < of["polls_per_minute"] < 5
-    assert of["datagrams_per_poll"] >= 1
-    assert of["entities_per_camera"] > 3
-
-
 @pytest.mark.usefixtures("_benchmark")
 def test_many_cameras_in_lines() -> None:
     from benchmark.report import scale_lines

@@ -63,7 +63,7 @@ class Flow:
 
     async def soon(self, test: Callable[[], bool]) -> None:
         """Wait until the flow is where it should be; look at it as the frontend does."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not test():
                 await asyncio.sleep(0.02)
                 self.now = await self.manager.async_configure(self.now["flow_id"])

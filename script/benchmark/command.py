@@ -156,7 +156,7 @@ async def bench(
                 calls[str(count)] = await rpc(devices, folder, seconds * _CALLS_PER_SECOND)
         conversion = await transcode(folder, seconds, progress)
         on_displays = (await casts(folder, shown, progress)).figures() if shown else {}
-        many_cameras = await scale(folder, cameras, progress) if cameras else {}
+        many_cameras = await scale(folder, cameras, rounds, progress) if cameras else {}
     progress.say("done")
     most = max(counts)
     many = [costs[transport, most] for transport in TRANSPORTS]
@@ -196,11 +196,11 @@ async def bench_casts(rounds: int) -> Figures:
         return (await casts(Path(name), rounds, progress)).figures()
 
 
-async def bench_scale(cameras: int) -> Figures:
+async def bench_scale(cameras: int, rounds: int) -> Figures:
     """Measure many cameras only. Raises `HouseError`."""
     progress = Progress("bench")
     with tempfile.TemporaryDirectory(prefix="bench-mi-camera-") as name:
-        return await scale(Path(name), cameras, progress)
+        return await scale(Path(name), cameras, rounds, progress)
 
 
 async def bench_case(case: Case, seconds: int, profile: Path | None) -> Figures:
@@ -269,7 +269,7 @@ async def _run(arguments: argparse.Namespace) -> Figures:
     if arguments.casts_only:
         return await bench_casts(arguments.casts)
     if arguments.scale:
-        return await bench_scale(arguments.cameras)
+        return await bench_scale(arguments.cameras, arguments.rounds)
     return await bench(
         arguments.seconds,
         arguments.rounds,

@@ -24,7 +24,6 @@ MODELS: Final = ("chuangmi.camera.021a04", "isa.camera.hlc7")
 """By turns: one that is asked by the older commands, and one by MIoT."""
 _NETWORK: Final = "127.0.61"
 _REGION: Final = "de"
-_ROUNDS: Final = 5
 _SECONDS: Final = 30
 """For which polls are measured: each camera is asked once."""
 _ENDING: Final = 30.0
@@ -32,7 +31,7 @@ _ENDING: Final = 30.0
 type _Start = Mapping[str, float]
 
 
-async def scale(folder: Path, cameras: int, progress: Progress) -> dict[str, Any]:
+async def scale(folder: Path, cameras: int, rounds: int, progress: Progress) -> dict[str, Any]:
     """Start a Home Assistant with and without so many cameras, and have it ask them.
 
     Returns the figures as the benchmark prints them. Raises `HouseError`.
@@ -51,13 +50,13 @@ async def scale(folder: Path, cameras: int, progress: Progress) -> dict[str, Any
         async with _running(folder, with_all, plan) as (helper, _):
             await helper.ask({"add": account, "answered": cameras})
         starts: list[tuple[_Start, _Start]] = []
-        for number in range(_ROUNDS):
-            progress.say(f"start {number + 1} of {_ROUNDS}")
+        for number in range(rounds):
+            progress.say(f"start {number + 1} of {rounds}")
             async with _running(folder, without, None) as (_, bare):
                 pass
             async with _running(folder, with_all, plan) as (helper, full):
                 starts.append((bare, full))
-                if number + 1 == _ROUNDS:
+                if number + 1 == rounds:
                     await helper.ask({"answered": cameras})
                     progress.say(f"polls, {_SECONDS} s")
                     on = await helper.ask({"cost": _SECONDS})

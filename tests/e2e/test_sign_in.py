@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.e2e
 
-NETWORK = "127.0.49"
+NETWORK = "127.0.52"
 ADD = "/config/integrations/dashboard/add?domain=mi_camera"
 
 
