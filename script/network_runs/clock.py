@@ -101,6 +101,11 @@ class _Selector(selectors.BaseSelector):
 class _Loop(asyncio.SelectorEventLoop):
     """Does at once what would be another thread's work: time stands still meanwhile."""
 
+    def __del__(self) -> None:
+        """Complain of nothing if Ctrl-C came while it was being made."""
+        if getattr(self, "_ssock", None) is not None:
+            super().__del__()
+
     def run_in_executor[*Ts, T](
         self, executor: object, func: Callable[[*Ts], T], *args: *Ts
     ) -> asyncio.Future[T]:
