@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from pathlib import Path
-import shutil
-import tempfile
 from typing import TYPE_CHECKING
 
 from simulator.house import logs
-from simulator.house.demo import until_signal
 from simulator.house.displays import document, home
 from simulator.house.displays.show import PLAYS, Shower
 from simulator.house.displays.table import Pair, Table
-from simulator.house.errors import HouseError
 from simulator.house.house import House
 from simulator.house.process import free_port
-from simulator.house.progress import Progress
+from simulator.house.table_command import run_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from simulator.house.displays.home import ShownCamera
     from simulator.house.displays.table import Showing
+    from simulator.house.progress import Progress
 
 _OURS = "custom_components.mi_camera"
 
@@ -38,35 +34,13 @@ async def displays(
 ) -> int:
     """Show the first so many cameras (None: all) in a house of its own; return the exit status."""
     shown = home.CAMERAS[:cameras]
-    progress = Progress("displays")
-    directory = Path(tempfile.mkdtemp(prefix="mi-camera-displays-"))
-    async with until_signal() as stop:
-        running = asyncio.create_task(_displays(port, network, directory, shown, progress))
-        stopped = asyncio.create_task(stop.wait(), name="signal")
-        await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (running, stopped):
-            task.cancel()
-        await asyncio.wait({running, stopped})
-    if running.cancelled():
-        progress.say("interrupted")
-        return 1
-    try:
-        table = running.result()
-    except HouseError as error:
-        progress.say(f"{type(error).__name__}: {error}")
-        progress.say(f"logs are kept in {directory}")
-        return 1
-    for line in table.wrong:
-        progress.say(f"WRONG: {line}")
-    if table.wrong:
-        progress.say(f"logs are kept in {directory}")
-    else:
-        shutil.rmtree(directory, ignore_errors=True)
-    if write is not None:
-        await asyncio.to_thread(write.write_text, document.whole(table, PLAYS), "utf-8")
-        progress.say(f"written: {write}")
-    print(json.dumps(table.as_dict()) if as_json else table.markdown(), flush=True)
-    return 1 if table.wrong else 0
+    return await run_table(
+        "displays",
+        lambda directory, progress: _displays(port, network, directory, shown, progress),
+        lambda table: document.whole(table, PLAYS),
+        as_json=as_json,
+        write=write,
+    )
 
 
 async def _displays(

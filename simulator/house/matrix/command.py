@@ -5,15 +5,10 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
-import json
-from pathlib import Path
-import shutil
-import tempfile
 from typing import TYPE_CHECKING
 
 from simulator.house import logs
 from simulator.house.browser import Browser, BrowserMissing
-from simulator.house.demo import until_signal
 from simulator.house.errors import HouseError, SetupFailed
 from simulator.house.house import House
 from simulator.house.matrix import document, home, rows
@@ -21,12 +16,14 @@ from simulator.house.matrix.path import Kill, Refused, Scene, attempt, together
 from simulator.house.matrix.table import Cell, Column, Matrix, Row
 from simulator.house.pictures import now_ms
 from simulator.house.process import free_port
-from simulator.house.progress import Progress
+from simulator.house.table_command import run_table
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from pathlib import Path
 
     from simulator.house.matrix import path
+    from simulator.house.progress import Progress
 
 AVAILABLE = 20.0
 """Seconds until cameras must be available again after pictures have been allowed."""
@@ -157,35 +154,13 @@ async def matrix(
     network: str = home.NETWORK,
 ) -> int:
     """Run the matrix in a house of its own; return the exit status."""
-    progress = Progress("matrix")
-    directory = Path(tempfile.mkdtemp(prefix="mi-camera-matrix-"))
-    async with until_signal() as stop:
-        running = asyncio.create_task(_matrix(port, network, directory, progress))
-        stopped = asyncio.create_task(stop.wait(), name="signal")
-        await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
-        for task in (running, stopped):
-            task.cancel()
-        await asyncio.wait({running, stopped})
-    if running.cancelled():
-        progress.say("interrupted")
-        return 1
-    try:
-        found = running.result()
-    except HouseError as error:
-        progress.say(f"{type(error).__name__}: {error}")
-        progress.say(f"logs are kept in {directory}")
-        return 1
-    for line in found.wrong:
-        progress.say(f"WRONG: {line}")
-    if found.wrong:
-        progress.say(f"logs are kept in {directory}")
-    else:
-        shutil.rmtree(directory, ignore_errors=True)
-    if write is not None:
-        await asyncio.to_thread(write.write_text, document.whole(found), "utf-8")
-        progress.say(f"written: {write}")
-    print(json.dumps(found.as_dict()) if as_json else found.markdown(), flush=True)
-    return 1 if found.wrong else 0
+    return await run_table(
+        "matrix",
+        lambda directory, progress: _matrix(port, network, directory, progress),
+        document.whole,
+        as_json=as_json,
+        write=write,
+    )
 
 
 async def _matrix(port: int | None, network: str, directory: Path, progress: Progress) -> Matrix:
