@@ -22,6 +22,7 @@ import pytest_socket
 from custom_components.mi_camera.const import DOMAIN
 from custom_components.mi_camera.gate import Gate
 
+from . import own_network
 from .home import PASSWORD, REGION, USERNAME, Home, spec
 
 if TYPE_CHECKING:
@@ -62,6 +63,17 @@ SHARED_ADDRESSES = {
 # brings a recorder, which is better not begun in each process.
 NAMED_ADDRESS = re.compile(r"127\.0\.(?!0\b)[0-9]+")
 WITH_RECORDER = "test_logbook"
+# Set while each process of a run with several has a network of its own.
+OWN_NETWORK = "MI_CAMERA_TESTS_OWN_NETWORK"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each process of a run with several a network of its own."""
+    if hasattr(config, "workerinput"):
+        if os.environ.get(OWN_NETWORK):
+            own_network.enter()
+    elif getattr(config.option, "numprocesses", None) and own_network.available():
+        os.environ[OWN_NETWORK] = "1"
 
 
 @cache
@@ -76,6 +88,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if item.get_closest_marker("xdist_group"):
             continue
         folder, name = item.path.parent.name, item.path.stem
+        if os.environ.get(OWN_NETWORK) and not item.get_closest_marker("e2e"):
+            if name == WITH_RECORDER:
+                item.add_marker(pytest.mark.xdist_group(name))
+            continue
         if folder == "tests" and not _stays_together(item.path):
             # One at a time to whoever is free: no process is left with a long file at the end.
             continue
