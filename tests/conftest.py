@@ -115,6 +115,18 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 
 @pytest.fixture(autouse=True)
+async def enable_event_loop_debug(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the loop find calls from other threads, as the plugin's fixture of this name does.
+
+    The stack of every future and callback, which debug mode notes too, is half of all that a
+    run costs; futures and callbacks ask `get_debug` whether it is wanted.
+    """
+    loop = asyncio.get_running_loop()
+    loop.set_debug(True)
+    monkeypatch.setattr(loop, "get_debug", lambda: False)
+
+
+@pytest.fixture(autouse=True)
 def _custom_integrations(request: pytest.FixtureRequest) -> None:
     """Let Home Assistant find this integration wherever a test uses `hass`."""
     if "hass" in request.fixturenames:
