@@ -20,6 +20,8 @@
     GET  /cloud                              what a user would see elsewhere: "captcha" (what the
                                               picture says), "codes" (in the mail and on the
                                               phone), "qr" (whether a code waits to be scanned)
+    GET  /secrets                            what must be seen nowhere: {"texts", "bytes": {kind:
+                                              [value]}}; those of cameras and cloud together
     POST /cloud/scan                         {"username"}: scan the newest QR code in the app
     POST /cloud/sign_in                      {"captcha", "verification", "captcha_before_code":
                                               bool}: what password log-ins are asked for
@@ -39,7 +41,7 @@ import numpy as np
 
 from simulator.cloud import Outage
 from simulator.cloud.events import TYPES
-from simulator.control_state import camera_state, cloud_state
+from simulator.control_state import camera_state, cloud_state, secrets_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -121,6 +123,7 @@ class ControlServer:
         app.router.add_post("/cameras/{did}/swap", self._swap)
         app.router.add_post("/cameras/{did}/event", self._event)
         app.router.add_get("/cloud", self._challenges)
+        app.router.add_get("/secrets", self._secrets)
         app.router.add_post("/cloud", self._cloud)
         app.router.add_post("/cloud/scan", self._scan)
         app.router.add_post("/cloud/sign_in", self._sign_in)
@@ -177,6 +180,10 @@ class ControlServer:
         if display is None:
             raise _Refused(404, "no such display")
         return display
+
+    async def _secrets(self, request: web.Request) -> web.Response:
+        del request
+        return web.json_response(secrets_of(self._home))
 
     # --- what shall happen ---
 

@@ -15,6 +15,8 @@ import os
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from simulator.ledger import Ledger
+
 
 @dataclass(frozen=True, slots=True)
 class _Secrets:
@@ -34,6 +36,8 @@ class KeyBook:
     def __init__(self) -> None:
         """Start with an empty book."""
         self._secrets: dict[int, _Secrets] = {}
+        self.ledger = Ledger()
+        """Signatures handed out, and what sessions are encrypted with."""
 
     def _of(self, did: int) -> _Secrets:
         if (secrets := self._secrets.get(did)) is None:
@@ -54,7 +58,9 @@ class KeyBook:
 
     def sign(self, did: int, client_public: bytes) -> str:
         """Return the cloud's signature, in hex, over a client's public key."""
-        return hmac.new(self._of(did).signing, client_public, hashlib.sha256).hexdigest()
+        sign = hmac.new(self._of(did).signing, client_public, hashlib.sha256).hexdigest()
+        self.ledger.note("signature of a client key", sign)
+        return sign
 
     def check(self, did: int, client_public: bytes, sign: str) -> bool:
         """Return whether the signature is the current one for this camera and client key."""

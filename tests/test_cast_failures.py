@@ -1,12 +1,13 @@
 """What a user reads when a cast does not begin: the table in the documentation is what is said.
 
-Each row of docs/cast-failures.md comes from one of these situations, in the words of the error
-that Home Assistant shows. A row that is missing or says something else fails here, with what to
-write.
+Each row of the first table in docs/cast-failures.md comes from one of these situations, in the
+words of the error that Home Assistant shows. A row that is missing or says something else fails
+here, with what to write. tests/test_cast_failures_display.py makes the other table.
 """
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ import pytest
 from custom_components.mi_camera import lens
 from custom_components.mi_camera.casts import choice, load as cast_load, sessions as casting
 from custom_components.mi_camera.casts.models import CastModel
+from custom_components.mi_camera.casts.session import EndReason
 from custom_components.mi_camera.const import DOMAIN
 from custom_components.mi_camera.kill_switch import DATA_KILL_SWITCH
 from simulator.cloud.server import Outage
@@ -27,8 +29,8 @@ from .conftest import settle
 from .test_camera import poll
 from .test_cast_hours import allow_hours
 from .test_cast_policy import limit
-from .test_cast_sessions import Clumsy, keep_live
-from .test_casting import DEN, HALL, KITCHEN, PORCH, Player, cast, players  # noqa: F401
+from .test_cast_sessions import Clumsy, keep_live, kitchen
+from .test_casting import DEN, HALL, KITCHEN, PORCH, Player, cast, players, until  # noqa: F401
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -91,6 +93,11 @@ async def _(stage: Stage) -> dict[str, Any]:
     return {"media_player": [HALL, DEN]}
 
 
+@situation("a duration of zero is asked for")
+async def _(stage: Stage) -> dict[str, Any]:
+    return {"duration": {"minutes": 0}}
+
+
 @situation("something is to be announced, and nothing can speak")
 async def _(stage: Stage) -> dict[str, Any]:
     return {"announce": "Someone is at the door"}
@@ -130,6 +137,39 @@ async def _(stage: Stage) -> None:
     stage.home.cameras[0].miss.silent = True
     stage.patch.setattr(cast_load, "PLAYING_TIMEOUT", 1.0)
     Clumsy(stage.player, "waits", 99)
+
+
+def until_trouble(stage: Stage) -> None:
+    """Have a player that does not begin, for as long as the camera is not known to be in trouble."""
+    stage.patch.setattr(cast_load, "PLAYING_TIMEOUT", 30.0)
+    stage.patch.setattr(cast_load, "IDLE_TIMEOUT", 0.3)
+    Clumsy(stage.player, "stays idle", 99)
+
+
+@situation("the camera sends something that its keys do not open")
+async def _(stage: Stage) -> None:
+    viewer = await keep_live(stage.entry)
+    viewer.close()
+    await kitchen(stage.entry).feed.rest()
+    stage.home.cameras[0].miss.garbage_payload = 1.0
+    until_trouble(stage)
+
+
+@situation("the camera agrees to send pictures, and hangs up")
+async def _(stage: Stage) -> None:
+    miss, tasks = stage.home.cameras[0].miss, []
+
+    async def hang_up() -> None:
+        # Once the answer has come through.
+        await until(lambda: all(not one._link.backlog for one in miss._sessions.values()), 30)
+        miss.drop_clients(polite=True)
+
+    def watch(*_: object) -> Callable[[], None]:
+        tasks.append(asyncio.ensure_future(hang_up()))
+        return lambda: None
+
+    stage.patch.setattr(miss, "watch", watch)
+    until_trouble(stage)
 
 
 @situation("there is no such media player")
@@ -225,13 +265,70 @@ async def _(stage: Stage) -> None:
     Clumsy(stage.player, "waits", 99)
 
 
+@situation("the display goes on buffering, and Home Assistant waits for it, twice")
+async def _(stage: Stage) -> None:
+    await keep_live(stage.entry)
+    Clumsy(stage.player, "buffers", 99)
+
+
+def meanwhile(stage: Stage, happens: Callable[[], Awaitable[object] | None]) -> None:
+    """Let something happen once the display has been told, before it plays."""
+
+    async def play(media_type: str, media_id: str, **kw: Any) -> None:
+        stage.player.show_buffering(media_id)
+        if (done := happens()) is not None:
+            await done
+
+    stage.patch.setattr(cast_load, "PLAYING_TIMEOUT", 30.0)
+    stage.player.async_play_media = play  # type: ignore[assignment, method-assign]
+
+
+@situation("the display goes out of reach meanwhile")
+async def _(stage: Stage) -> None:
+    stage.patch.setattr(cast_load, "IDLE_TIMEOUT", 0.3)
+    meanwhile(stage, lambda: stage.player.set_available(False))
+
+
 @situation("somebody plays something else on the display meanwhile")
 async def _(stage: Stage) -> None:
-    async def other(media_type: str, media_id: str, **kw: Any) -> None:
-        stage.player.show(media_id)
-        stage.player.show("http://radio.example/song")
+    meanwhile(stage, lambda: stage.player.show("http://radio.example/song"))
 
-    stage.player.async_play_media = other  # type: ignore[assignment, method-assign]
+
+@situation("the cast is stopped meanwhile")
+async def _(stage: Stage) -> None:
+    meanwhile(stage, lambda: stage.hass.services.async_call(DOMAIN, "stop_cast", blocking=True))
+
+
+def end(stage: Stage, reason: EndReason) -> Awaitable[None]:
+    casts = stage.entry.runtime_data.casts
+    (session,) = casts.sessions
+    return casts.async_end(session, reason, stop_player=False)
+
+
+@situation("the longest time is over meanwhile")
+async def _(stage: Stage) -> None:
+    meanwhile(stage, lambda: end(stage, EndReason.DURATION))
+
+
+@situation("Mi Camera is reloaded meanwhile")
+async def _(stage: Stage) -> None:
+    meanwhile(stage, lambda: end(stage, EndReason.SWITCHED_OFF))
+
+
+@situation("the camera is removed meanwhile")
+async def _(stage: Stage) -> None:
+    meanwhile(stage, lambda: end(stage, EndReason.CAMERA_GONE))
+
+
+@situation("the camera's settings are changed meanwhile, and changed back")
+async def _(stage: Stage) -> None:
+    meanwhile(stage, lambda: end(stage, EndReason.NOT_ALLOWED))
+
+
+@situation("the camera's picture freezes meanwhile, and comes again")
+async def _(stage: Stage) -> None:
+    await keep_live(stage.entry)
+    meanwhile(stage, lambda: end(stage, EndReason.STALE))
 
 
 @pytest.mark.parametrize("what", SITUATIONS)
@@ -251,10 +348,11 @@ async def test_the_table_says_what_is_said(
         await cast(hass, **{"media_player": HALL, **(asked or {})})
     message = str(caught.value).replace(f"No more than {FEW} ", f"No more than {MANY} ")
     row = f"| {what} | {message} |"
-    assert row in TABLE.read_text("utf-8").splitlines()
+    assert row in TABLE.read_text("utf-8").splitlines(), f"it should say:\n{row}"
     assert not entry.runtime_data.casts.sessions
 
 
 def test_the_table_has_no_other_rows() -> None:
-    rows = [line for line in TABLE.read_text("utf-8").splitlines() if line.startswith("| ")]
+    table, _of_displays = TABLE.read_text("utf-8").split("\n## What a display answers\n")
+    rows = [line for line in table.splitlines() if line.startswith("| ")]
     assert [row.split(" | ")[0].removeprefix("| ") for row in rows[1:]] == list(SITUATIONS)

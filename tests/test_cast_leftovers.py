@@ -38,6 +38,12 @@ ROUNDS = 3
 """After the first, in which listeners and the like are made that stay."""
 
 
+@pytest.fixture(autouse=True)
+async def enable_event_loop_debug() -> None:
+    """Have timers tell where they were asked for."""
+    asyncio.get_running_loop().set_debug(True)
+
+
 def hub(hass: HomeAssistant) -> Any:
     """Return the hub that runs now: a reload makes another."""
     (entry,) = hass.config_entries.async_loaded_entries(DOMAIN)
@@ -65,7 +71,6 @@ def tasks() -> Counter[str]:
 def timers(hass: HomeAssistant) -> Counter[str]:
     """Count what is to happen later, by where it was asked for; not what the simulators wait for."""
     handles = (one for one in get_scheduled_timer_handles(hass.loop) if not one.cancelled())
-    # Tests run with asyncio's debug mode, in which a handle tells that.
     places = Counter(repr(one).rpartition(" created at ")[2] for one in handles)
     return Counter({place: n for place, n in places.items() if "/simulator/" not in place})
 

@@ -359,12 +359,18 @@ async def test_only_so_many_addresses_are_remembered(
     entry: MiCameraConfigEntry,
     players: list[Player],  # noqa: F811
     monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     monkeypatch.setattr(foreign_casts, "MAX_TOKENS", 2)
     foreign, lens = entry.runtime_data.casts.foreign, kitchen(entry)
     await limit(hass, entry, DEN)
-    for token in ("first", "second", "third"):
+    told = "More than 2 addresses"
+    for token in ("nobody's", "first"):
         foreign.remember(token, lens, KITCHEN)
+    assert told not in caplog.text
+    for token in ("second", "third"):
+        foreign.remember(token, lens, KITCHEN)
+    assert caplog.text.count(told) == 1
     players[0].show("http://127.0.0.1:8123/api/hls/first/master.m3u8")
     await hass.async_block_till_done()
     assert players[0].stops == 0

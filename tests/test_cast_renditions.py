@@ -196,6 +196,7 @@ async def test_the_encoder_of_the_machine_is_used_once_it_is_known_to_do(
     await hass.services.async_call(DOMAIN, "stop_cast", {}, blocking=True)
     await until(lambda: hub.encoder_slots.taken == 0, 4)
     await cast(hass)
+    await until(lambda: lens_of(entry, "Kitchen").rendition.upstream.encoders, 15)
     assert await encoders() == (chosen | {"running": 1}, ["h264_v4l2m2m"])
     (pid,) = lens_of(entry, "Kitchen").rendition.upstream.encoders
     hub.gate.close()
@@ -274,7 +275,10 @@ async def test_without_a_working_ffmpeg_it_is_said(
     with pytest.raises(HomeAssistantError) as caught:
         await cast(hass)
     assert caught.value.translation_key == "not_converted"
-    assert caught.value.translation_placeholders == {"camera": "Kitchen"}
+    assert caught.value.translation_placeholders == {
+        "camera": "Kitchen",
+        "player": "Mock Title Hall",
+    }
     assert not entry.runtime_data.casts.sessions
     assert players[0].played == []
     # The others, and other players, are not concerned.

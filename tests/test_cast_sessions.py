@@ -430,10 +430,11 @@ class Clumsy:
             raise HomeAssistantError(f"cannot play {media_id}")
         elif self.how == "hangs":
             await asyncio.sleep(60)
-        elif self.how in {"gives up", "waits"}:
-            self.player._attr_media_content_id = media_id
-            self.player._attr_state = MediaPlayerState.BUFFERING
-            self.player.async_write_ha_state()
+        elif self.how in {"gives up", "waits", "buffers"}:
+            self.player.show_buffering(media_id)
+            if self.how == "buffers":
+                # As Home Assistant's cast waits until a receiver has begun.
+                await asyncio.sleep(60)
             if self.how == "gives up":
                 self.player.idle()
                 self.player.async_write_ha_state()
@@ -449,6 +450,7 @@ STEPS = [
     ("hangs", "cast_not_taken"),
     ("ignores", "cast_not_loaded"),
     ("waits", "cast_not_playing"),
+    ("buffers", "cast_not_playing"),
 ]
 
 
@@ -534,13 +536,14 @@ async def test_what_could_not_be_played_has_a_dead_address(
     assert len(addresses) == 1
 
 
-async def keep_live(entry: MiCameraConfigEntry) -> None:
+async def keep_live(entry: MiCameraConfigEntry) -> Any:
     """Let somebody else look at the kitchen, so that it has pictures at once."""
     lens = kitchen(entry)
     permit = lens.permit()
     assert permit is not None
-    lens.feed.view(permit)
+    viewer = lens.feed.view(permit)
     await until(lambda: lens.live, 10)
+    return viewer
 
 
 def kitchen(entry: MiCameraConfigEntry) -> Any:
@@ -596,10 +599,51 @@ async def test_other_media_while_it_loads_are_not_taken_away_again(
     casting = asyncio.ensure_future(refused(hass))
     await until(lambda: clumsy.told)
     players[0].show("http://radio.example/song")
-    assert await casting == ("cast_ended_early", {"player": "Hall"})
+    of_both = {"camera": "Kitchen", "player": "Hall"}
+    assert await casting == ("cast_replaced_early", of_both)
     assert clumsy.told == 1
     assert players[0].state == "playing"
     assert players[0].stops == 0
+
+
+@pytest.mark.usefixtures("_soon")
+@pytest.mark.parametrize("allowed", [True, False])
+async def test_a_player_that_goes_and_comes_back_is_told_once_more_if_it_still_may(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    players: list[Player],  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+    allowed: bool,
+) -> None:
+    monkeypatch.setattr(cast_load, "PLAYING_TIMEOUT", 30.0)
+    monkeypatch.setattr(cast_load, "IDLE_TIMEOUT", 30.0)
+    hall, told, play = players[0], [], players[0].async_play_media
+
+    async def go(media_type: str, media_id: str, **kw: Any) -> None:
+        told.append(media_id)
+        if len(told) > 1:
+            await play(media_type, media_id, **kw)
+            return
+        hall.set_available(False)
+        raise HomeAssistantError("gone")
+
+    monkeypatch.setattr(hall, "async_play_media", go)
+    casting = asyncio.ensure_future(cast(hass))
+    await until(lambda: hass.states.is_state(HALL, "unavailable"), 30)
+    (session,) = entry.runtime_data.casts.sessions
+    first = session.token
+    await until(lambda: session.token != first or casting.done(), 30)
+    if not allowed:
+        await hass.services.async_call(DOMAIN, "disable_all", blocking=True)
+    hall.set_available(True)
+    if allowed:
+        (answer,) = await casting
+        assert answer["state"] == "playing"
+    else:
+        with pytest.raises(HomeAssistantError) as caught:
+            await casting
+        assert caught.value.translation_key == "pictures_off"
+    assert len(told) == (2 if allowed else 1)
 
 
 async def test_whoever_is_sent_away_while_loading_is_told_so(
@@ -611,7 +655,8 @@ async def test_whoever_is_sent_away_while_loading_is_told_so(
     first = asyncio.ensure_future(refused(hass))
     await until(lambda: clumsy.told)
     await cast(hass, entity_id=PORCH)
-    assert await first == ("cast_ended_early", {"player": "Hall"})
+    of_both = {"camera": "Kitchen", "player": "Hall"}
+    assert await first == ("cast_replaced_early", of_both)
     assert clumsy.told == 2, "it is not told again to show what was replaced"
     (running,) = entry.runtime_data.casts.sessions
     assert running.camera == PORCH

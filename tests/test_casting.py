@@ -26,6 +26,7 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.async_ import get_scheduled_timer_handles
 import pytest
 from pytest_homeassistant_custom_component.common import MockEntityPlatform, async_fire_time_changed
+import voluptuous as vol
 
 from custom_components.mi_camera.casts import load as cast_load, sessions as casting
 from custom_components.mi_camera.casts.source import CastAddresses, SessionHls
@@ -87,6 +88,12 @@ class Player(MediaPlayerEntity):
         """Somebody else plays something here."""
         self._attr_media_content_id = content
         self._attr_state = MediaPlayerState.PLAYING if content else MediaPlayerState.IDLE
+        self.async_write_ha_state()
+
+    def show_buffering(self, content: str) -> None:
+        """It has loaded something, and has no picture of it yet."""
+        self._attr_media_content_id = content
+        self._attr_state = MediaPlayerState.BUFFERING
         self.async_write_ha_state()
 
     def set_available(self, available: bool) -> None:
@@ -216,6 +223,26 @@ async def test_no_more_than_so_many(
     with pytest.raises(HomeAssistantError) as caught:
         await cast(hass, media_player=[HALL, DEN])
     assert caught.value.translation_key == "cast_too_many"
+    # Who is shown something else is still one; both begun at once are not.
+    await cast(hass, entity_id=KITCHEN)
+    (session,) = await cast(hass, entity_id=PORCH)
+    assert session["camera"] == PORCH
+    await hass.services.async_call(DOMAIN, "stop_cast", {}, blocking=True)
+    begun = [cast(hass, media_player=player) for player in (HALL, DEN)]
+    done = await asyncio.gather(*begun, return_exceptions=True)
+    (refused,) = (one for one in done if isinstance(one, HomeAssistantError))
+    assert refused.translation_key == "cast_too_many"
+    assert sum(isinstance(one, list) for one in done) == 1
+
+
+async def test_a_duration_of_zero_is_refused(hass: HomeAssistant, players: list[Player]) -> None:
+    for zero in (0, "00:00:00", {"hours": 0, "minutes": 0, "seconds": 0}):
+        with pytest.raises(ServiceValidationError) as caught:
+            await cast(hass, duration=zero)
+        assert caught.value.translation_key == "cast_no_time"
+    with pytest.raises(vol.Invalid):
+        await cast(hass, duration=-1)
+    assert players[0].played == []
 
 
 async def test_it_ends_with_its_time(

@@ -62,6 +62,7 @@ async def test_diagnostics_tell_of_the_gate_but_not_who(
         "violation_limit": 3,
         "still_max_age": 10,
         "stall": 8,
+        "cloud_control": False,
     }
     text = json_dumps(diagnostics)
     for private in (hass_admin_user.id, kitchen, porch, "Kitchen"):

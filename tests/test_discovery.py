@@ -382,8 +382,8 @@ async def test_an_account_that_is_removed_meanwhile_owns_nothing(
     ask = new_cameras.async_list_cameras
     (account,) = entry.get_subentries_of_type(SUBENTRY_ACCOUNT)
 
-    async def removed(one: Any) -> Any:
-        cameras = await ask(one)
+    async def removed(one: Any, regions: Any) -> Any:
+        cameras = await ask(one, regions)
         hass.config_entries.async_remove_subentry(entry, account.subentry_id)
         return cameras
 
@@ -728,7 +728,8 @@ async def test_new_cameras_of_an_account_are_offered_once(
         asked = home.cloud.requests
         assert await look()
         await settle(hass)
-        assert home.cloud.requests == asked + 1
+        # Its own list, and which homes others share.
+        assert home.cloud.requests == asked + 2
         (flow,) = hass.config_entries.flow.async_progress_by_handler(DOMAIN)
         assert flow["context"]["source"] == SOURCE_INTEGRATION_DISCOVERY
         assert flow["context"]["unique_id"] == str(third.spec.did)
@@ -763,19 +764,20 @@ async def test_a_camera_that_two_accounts_list_is_offered_once(
     assert len(hub.accounts) == 2
     assert await hub.new_cameras.async_look()
     await settle(hass)
-    assert home.cloud.requests == asked + 2
+    assert home.cloud.requests == asked + 4
     assert offers(hass) == {str(third.spec.did)}
     never_started = new_cameras.NewCameras(hub)
     await never_started.async_stop()
 
 
-async def test_a_camera_gone_from_the_account_stays(
+async def test_a_camera_gone_from_the_account_stays_but_shows_nothing(
     hass: HomeAssistant, entry: MiCameraConfigEntry, home: Home
 ) -> None:
-    home.cloud._api._devices[USERNAME].clear()
+    home.cloud.homes.devices[USERNAME].clear()
     assert await entry.runtime_data.new_cameras.async_look()
     await settle(hass)
     assert len(entry.runtime_data.cameras) == 2
+    assert not any(one.gate.is_open for one in entry.runtime_data.cameras.values())
 
 
 async def test_an_account_that_cannot_be_asked_is_asked_later(
@@ -797,10 +799,10 @@ async def test_switched_off_while_the_account_is_asked(
     hub.accounts["again"] = next(iter(hub.accounts.values()))
     ask, asked = new_cameras.async_list_cameras, 0
 
-    async def off(account: Any) -> Any:
+    async def off(account: Any, regions: Any) -> Any:
         nonlocal asked
         asked += 1
-        cameras = await ask(account)
+        cameras = await ask(account, regions)
         await hass.services.async_call(DOMAIN, "disable_all", blocking=True)
         return cameras
 

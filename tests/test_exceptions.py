@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 
 from custom_components.mi_camera.camera_config import AccountConfig, CameraConfig
-from custom_components.mi_camera.cloud import CloudError, CloudUnavailable
+from custom_components.mi_camera.cloud import (
+    CloudApiError,
+    CloudError,
+    CloudUnavailable,
+    SessionExpired,
+    TooManyCalls,
+)
 from custom_components.mi_camera.device import (
     MiioDeviceError,
     MiioError,
@@ -32,6 +38,10 @@ from custom_components.mi_camera.miss import (
         (MiioDeviceError(-4004, "x"), "camera_refused"),
         (MiioError("x"), "camera_failed"),
         (CloudUnavailable("x"), "cloud_unavailable"),
+        (SessionExpired(), "cloud_signed_out"),
+        (TooManyCalls(), "cloud_limit"),
+        (CloudApiError(-704042011), "camera_offline"),
+        (CloudApiError(-704220043), "camera_refused"),
         (CloudError("x"), "camera_failed"),
     ],
 )
@@ -58,6 +68,16 @@ def test_each_trouble_of_a_session_has_its_text(error: UpstreamError | MissError
     assert session_error(error, "Kitchen").translation_key == key
 
 
+@pytest.mark.parametrize(
+    ("trouble", "key"),
+    [(Trouble.ENCODER, "not_converted"), (Trouble.ENCODERS_TAKEN, "encoders_taken")],
+)
+def test_who_cannot_be_converted_for_is_named(trouble: Trouble, key: str) -> None:
+    error = session_error(UpstreamError(trouble), "Kitchen", "Hall")
+    assert error.translation_key == key
+    assert error.translation_placeholders == {"camera": "Kitchen", "player": "Hall"}
+
+
 CAMERA = {"did": "1", "name": "n", "model": "m", "host": "h", "token": "0" * 32}
 
 
@@ -77,10 +97,12 @@ CAMERA = {"did": "1", "name": "n", "model": "m", "host": "h", "token": "0" * 32}
         {"quality": "4K"},
         {"quality": None},
         {"sound": 1},
+        {"region": "mars"},
+        {"region": []},
     ],
 )
 def test_a_stored_camera_is_checked(damage: dict[str, object]) -> None:
-    defaults = {"mac": None, "account": None, "quality": "best", "sound": True}
+    defaults = {"mac": None, "account": None, "quality": "best", "sound": True, "region": None}
     assert CameraConfig.parse(CAMERA).as_dict() == {**CAMERA, **defaults}
     changed = {**CAMERA, "quality": "low", "sound": False}
     assert CameraConfig.parse(changed).as_dict() == {**defaults, **changed}

@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
     from custom_components.mi_camera.hub import MiCameraConfigEntry
 
-CHOSEN = {"sleep_lenses": True, "violation_limit": 0, "still_max_age": 30, "stall": 8}
+CHOSEN = {
+    "sleep_lenses": True,
+    "violation_limit": 0,
+    "still_max_age": 30,
+    "stall": 8,
+    "cloud_control": True,
+}
 ANYTHING = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.lists(st.none())
 
 
@@ -39,6 +45,7 @@ def test_what_is_stored_beside_them_does_not_matter() -> None:
     [
         {"sleep_lenses": 1},
         {"sleep_lenses": "on"},
+        {"cloud_control": 1},
         {"violation_limit": -1},
         {"violation_limit": True},
         {"violation_limit": "3"},
@@ -63,6 +70,7 @@ def test_whatever_is_stored_the_numbers_stay_within_their_limits(stored: dict[st
     options = HubOptions.parse(stored).as_dict()
     assert options.keys() == CHOSEN.keys()
     assert isinstance(options["sleep_lenses"], bool)
+    assert isinstance(options["cloud_control"], bool)
     for name, (low, high) in LIMITS.items():
         assert type(options[name]) is int
         assert low <= options[name] <= high

@@ -519,7 +519,7 @@ async def test_a_camera_added_meanwhile_by_another_form(
 async def test_an_account_that_has_expired_does_not_hide_the_cameras_of_another(
     hass: HomeAssistant, entry: MiCameraConfigEntry, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from custom_components.mi_camera.cloud import SessionExpired, XiaomiAccount
+    from custom_components.mi_camera.cloud import SessionExpired
 
     flows = hass.config_entries.subentries
     result = await flows.async_init((entry.entry_id, "account"), context={"source": SOURCE_USER})
@@ -532,14 +532,11 @@ async def test_an_account_that_has_expired_does_not_hide_the_cameras_of_another(
     other = next(key for key, one in entry.subentries.items() if one.title == OTHER_USERNAME)
     hass.config_entries.async_remove_subentry(entry, subentry_of(entry, "Kitchen").subentry_id)
     await settle(hass)
-    expired, devices = entry.runtime_data.accounts[other], XiaomiAccount.devices
 
-    async def maybe(self: XiaomiAccount, region: str | None = None) -> Any:
-        if self is expired:
-            raise SessionExpired
-        return await devices(self, region)
+    async def expired(*_: Any) -> None:
+        raise SessionExpired
 
-    monkeypatch.setattr(XiaomiAccount, "devices", maybe)
+    monkeypatch.setattr(entry.runtime_data.accounts[other], "_with_session", expired)
     result = await flows.async_init((entry.entry_id, "camera"), context={"source": SOURCE_USER})
     result = await flows.async_configure(result["flow_id"], {"next_step_id": "from_account"})
     assert result["type"] == "form", result

@@ -13,6 +13,14 @@ import probatio as vol
 import pytest
 
 from custom_components.mi_camera.const import DOMAIN
+from custom_components.mi_camera.device import (
+    POWER,
+    CameraDevice,
+    MiioEndpoint,
+    MiotSpec,
+    SpecProperty,
+)
+from custom_components.mi_camera.device.miot_names import PropertyId
 from custom_components.mi_camera.kill_switch import DATA_KILL_SWITCH
 from custom_components.mi_camera.model_specs import STORE_KEY
 from simulator.camera.miot_families import family
@@ -48,6 +56,7 @@ PROFILES = (
     "mxiang.camera.c500ch",
     "midr.camera.bw300",
     "xiaomi.camera.c01a01",
+    "xiaomi.camera.082ac1",
     "somebody.camera.new1",
 )
 """Older and newer ones, one lens and two, on the mains and on batteries, and one nobody knows."""
@@ -197,6 +206,59 @@ async def test_buttons(start: Start, model: str) -> None:
     formats = er.async_get(stage.hass).async_get("button.kitchen_format_memory_card")
     assert formats is not None
     assert formats.disabled_by is not None
+
+
+async def test_a_lamp_a_siren_and_a_saved_position(start: Start) -> None:
+    """Some are found by their own names alone, as nobody has told what their service is called."""
+    stage = await start("isa.camera.hlmax")
+    hass, lamp, siren = stage.hass, "light.kitchen_light", "siren.kitchen_siren"
+
+    def shown(entity_id: str) -> str:
+        state = hass.states.get(entity_id)
+        assert state is not None
+        return state.state
+
+    await stage.call("light", "turn_on", lamp, brightness=64)
+    assert stage.real("whatever:hl-filllight-switch") is True
+    assert stage.real("whatever:hl-filllight-lum") == 30
+    state = hass.states.get(lamp)
+    assert state is not None
+    assert state.state == "on"
+    assert state.attributes["supported_color_modes"] == ["brightness"]
+    assert 55 <= state.attributes["brightness"] <= 70
+    for brightness, percent in ((1, 5), (255, 100)):
+        await stage.call("light", "turn_on", lamp, brightness=brightness)
+        assert stage.real("whatever:hl-filllight-lum") == percent
+    await stage.call("light", "turn_off", lamp)
+    assert stage.real("whatever:hl-filllight-switch") is False
+    assert shown(lamp) == "off"
+    await stage.call("siren", "turn_on", siren)
+    assert stage.real("whatever:hl-audible-alarm") is True
+    assert shown(siren) == "on"
+    await stage.call("number", "set_value", "number.kitchen_saved_position", value=3)
+    assert stage.real("camera-fav-area:active-fav-area") == 3
+
+    await hass.data[DATA_KILL_SWITCH].async_engage("test")
+    await settle(hass)
+    assert shown(lamp) == shown(siren) == STATE_UNAVAILABLE
+    rpcs = stage.camera.state.rpc_count
+    for domain, entity_id in (("light", lamp), ("siren", siren)):
+        entity = hass.data[domain].get_entity(entity_id)
+        with pytest.raises(HomeAssistantError, match="switched off"):
+            await entity.async_turn_off()
+    assert stage.camera.state.rpc_count == rpcs
+    await hass.data[DATA_KILL_SWITCH].async_release()
+    await settle(hass)
+    await stage.call("siren", "turn_off", siren)
+    assert stage.real("whatever:hl-audible-alarm") is False
+
+
+def test_where_a_doorbell_has_its_switch() -> None:
+    ids = PropertyId(2, 1)
+    switch = SpecProperty(ids, "bool", frozenset())
+    device = CameraDevice(MiioEndpoint(), "127.0.0.1", bytes(16), "isa.camera.hlc7")
+    device.use(MiotSpec("urn", {"video-doorbell:on": switch}))
+    assert device.spec.properties[POWER].ids == ids
 
 
 async def test_the_specification_is_fetched_once_and_kept(

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 from homeassistant.components.system_health import get_info
 from homeassistant.core import Context
 from homeassistant.setup import async_setup_component
+import pytest
 
+from custom_components.mi_camera.cloud import SessionExpired
 from custom_components.mi_camera.const import DOMAIN
 from custom_components.mi_camera.kill_switch import DATA_KILL_SWITCH
 
@@ -47,6 +49,9 @@ async def test_it_tells_of_the_gate_and_the_cameras(
         "cameras": 2,
         "reachable": 2,
         "readers": 0,
+        "accounts": 1,
+        "signed_in": 1,
+        "events": 2,
     }
     kill_switch = hass.data[DATA_KILL_SWITCH]
     kitchen, porch = (str(camera.spec.did) for camera in home.cameras)
@@ -55,6 +60,8 @@ async def test_it_tells_of_the_gate_and_the_cameras(
     await settle(hass)
     told = await info(hass)
     assert (told["hidden"], told["quarantined"], told["violations"]) == (1, 1, 1)
+    # Nothing is asked about a camera that may not be shown.
+    assert told["events"] == 0
     kill_switch.async_count(lambda: {"viewers": 2, "casts": 1})
     await kill_switch.async_engage("Guests", Context(user_id=hass_admin_user.id))
     told = await info(hass)
@@ -68,6 +75,18 @@ async def test_it_tells_of_the_gate_and_the_cameras(
     await kill_switch.async_release()
     told = await info(hass)
     assert (told["reason"], told["cut"]) == (None, None)
+
+
+async def test_it_tells_that_an_account_is_signed_out(
+    hass: HomeAssistant, entry: MiCameraConfigEntry, home: Home
+) -> None:
+    home.cloud.accounts.expire_service_tokens()
+    home.cloud.accounts.revoke_pass_tokens()
+    (account,) = entry.runtime_data.accounts.values()
+    with pytest.raises(SessionExpired):
+        await account.devices()
+    told = await info(hass)
+    assert (told["accounts"], told["signed_in"]) == (1, 0)
 
 
 async def test_it_tells_what_there_is_without_the_hub(

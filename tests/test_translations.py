@@ -260,12 +260,16 @@ def form_errors() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     of_cloud = returned("form_key")
     for name, function in (
-        functions(TREES["sign_in.py"]) | functions(TREES["flow_forms.py"])
+        functions(TREES["sign_in.py"])
+        | functions(TREES["flow_forms.py"])
+        | functions(TREES["known_cameras.py"])
     ).items():
         for called, call in calls(function):
             if called == "FormError":
                 key = text_of(call.args[0])
                 found.setdefault(name, set()).update(of_cloud if key is None else {key})
+    # It keeps the key of an account that could not be asked.
+    found["async_listed"] = found["async_list_cameras"]
     return found
 
 

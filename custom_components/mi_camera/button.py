@@ -117,6 +117,12 @@ class MotorButton(MiCameraEntity, ButtonEntity):
         self.entity_description = description
         self._attr_entity_registry_enabled_default = coordinator.motor.is_certain
 
+    @property
+    @override
+    def available(self) -> bool:
+        """Available while the camera answers on the LAN, where its motor is turned."""
+        return self.coordinator.reachable
+
     @override
     async def async_press(self) -> None:
         """Do a step."""

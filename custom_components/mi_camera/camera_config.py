@@ -30,7 +30,8 @@ class CameraConfig:
     """A camera subentry. `account` is the user id of the account that lists it.
 
     `quality` is one of `QUALITIES`; `sound` is whether its microphone is listened to. What
-    was stored before there were these two has neither.
+    was stored before there were these two has neither. `region` is where the account lists it,
+    None for the account's own.
     """
 
     did: str
@@ -42,6 +43,7 @@ class CameraConfig:
     account: str | None = None
     quality: Literal["best", "low"] = QUALITY_BEST
     sound: bool = True
+    region: str | None = None
 
     @classmethod
     def parse(cls, data: Mapping[str, Any]) -> Self:
@@ -60,6 +62,9 @@ class CameraConfig:
             raise ValueError("a stored camera has no valid quality")
         if sound is not True and sound is not False:
             raise ValueError("a stored camera has no valid sound")
+        region = data.get(CONF_REGION)
+        if region is not None and region not in REGIONS:
+            raise ValueError("a stored camera has no valid region")
         return cls(
             did=did,
             name=_text(data, CONF_NAME),
@@ -70,6 +75,7 @@ class CameraConfig:
             account=data.get(CONF_ACCOUNT),
             quality=quality,
             sound=sound,
+            region=region,
         )
 
     def as_dict(self) -> dict[str, Any]:

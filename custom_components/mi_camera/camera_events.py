@@ -15,7 +15,7 @@ from .const import DOMAIN
 if TYPE_CHECKING:
     from collections.abc import Coroutine
 
-    from .cloud import XiaomiAccount
+    from .cloud import DeviceCalls
     from .coordinator import CameraCoordinator
     from .hub import Hub
 
@@ -106,12 +106,12 @@ class CameraEvents:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    def account_of(self, coordinator: CameraCoordinator) -> tuple[str, XiaomiAccount] | None:
+    def account_of(self, coordinator: CameraCoordinator) -> tuple[str, DeviceCalls] | None:
         """Return the account a camera was added from, and its subentry's id."""
         for subentry_id, account in self.hub.accounts.items():
             subentry = self.hub.entry.subentries.get(subentry_id)
             if subentry is not None and subentry.unique_id == coordinator.config.account:
-                return subentry_id, account
+                return subentry_id, account.at(coordinator.config.region)
         return None
 
     async def async_turn(self, account: str) -> None:

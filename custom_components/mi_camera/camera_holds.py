@@ -15,7 +15,7 @@ class CameraHolds:
     """Makes one gate per camera, with what is remembered of it applied.
 
     Remembered are who is hidden and who is in quarantine; doubts about an identity are not,
-    as each start proves it anew.
+    as each start proves it anew, nor who was taken out of all accounts, as they are asked anew.
     """
 
     def __init__(self, gate: Gate) -> None:

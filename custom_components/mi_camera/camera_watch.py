@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from dataclasses import asdict, dataclass
 import time
 from typing import TYPE_CHECKING, Final
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .camera_events import CameraEvents
+    from .cloud import EventKind
     from .coordinator import CameraCoordinator
     from .gate import Permit
 
@@ -28,6 +29,10 @@ MAX_PAGES: Final = 3
 """Requests for what happened since the last ones; each has twenty events."""
 MAX_TOLD: Final = 512
 """Names of told events that are remembered; they are of the last few minutes only."""
+SAME_MS: Final = 30_000
+"""Between what the camera says and what the cloud lists of the same kind, if it is the same."""
+MAX_MOMENTS: Final = 64
+"""Events of either way that are remembered for that."""
 FAILURES: Final = 3
 """Failures in a row after which the entities say that nobody knows."""
 
@@ -39,6 +44,8 @@ class WatchStats:
     requests: int = 0
     failures: int = 0
     told: int = 0
+    pushed: int = 0
+    """Events that the camera said itself, on the LAN."""
     again: int = 0
     """Events met that had been told before, or were of before."""
     foreign: int = 0
@@ -64,6 +71,9 @@ class CameraWatch:
         self._listeners: list[tuple[Callable[[CameraEvent], None], Callable[[], None]]] = []
         self._told: OrderedDict[str, None] = OrderedDict()
         self._told_until = 0
+        self._of_list: list[Callable[[CameraEvent], None]] = []
+        self._pushed: deque[CameraEvent] = deque(maxlen=MAX_MOMENTS)
+        self._announced: deque[CameraEvent] = deque(maxlen=MAX_MOMENTS)
         self._failures = 0
         self._active_until = 0.0
         self._task: asyncio.Task[None] | None = None
@@ -78,16 +88,28 @@ class CameraWatch:
 
     @callback
     def async_listen(
-        self, on_event: Callable[[CameraEvent], None], on_change: Callable[[], None]
+        self,
+        on_event: Callable[[CameraEvent], None],
+        on_change: Callable[[], None],
+        *,
+        listed: bool = False,
     ) -> Callable[[], None]:
-        """Tell of events, and of changes of `known`, until the returned function is called."""
+        """Tell of events, and of changes of `known`, until the returned function is called.
+
+        With `listed` it is told of what the cloud lists and of nothing else, also of what the
+        camera had said before: only the list has pictures.
+        """
         listener = (on_event, on_change)
+        if listed:
+            self._of_list.append(on_event)
         self._listeners.append(listener)
         self._check()
 
         @callback
         def undo() -> None:
             self._listeners.remove(listener)
+            if listed:
+                self._of_list.remove(on_event)
             self._check()
 
         return undo
@@ -199,10 +221,43 @@ class CameraWatch:
         if known:
             self.stats.again += 1
             return
+        if self._is_of(self._pushed, event):
+            self.stats.again += 1
+            for on_event in tuple(self._of_list):
+                on_event(event)
+            return
+        self._announced.append(event)
         self.stats.told += 1
         self._active_until = time.monotonic() + self._events.pace.active_for
         for on_event, _ in tuple(self._listeners):
             on_event(event)
+
+    @callback
+    def async_pushed(self, kind: EventKind) -> None:
+        """Tell what the camera itself says to notice now, unless it was told just before.
+
+        The cloud lists it too, later: it is the same if it is of the same kind and moment.
+        """
+        if self._ended or not self._listeners or not self.coordinator.gate.is_open:
+            return
+        event = CameraEvent(kind, _now_ms())
+        self.stats.pushed += 1
+        self._set_known(known=True)
+        told = self._is_of(self._announced, event)
+        self._pushed.append(event)
+        if told:
+            self.stats.again += 1
+            return
+        self._announced.append(event)
+        for on_event, _ in tuple(self._listeners):
+            if on_event not in self._of_list:
+                on_event(event)
+
+    @staticmethod
+    def _is_of(told: deque[CameraEvent], event: CameraEvent) -> bool:
+        return any(
+            one.kind is event.kind and abs(one.at_ms - event.at_ms) <= SAME_MS for one in told
+        )
 
     @callback
     def async_told_before(self, at_ms: int) -> None:

@@ -30,6 +30,7 @@ from .flow_forms import (
 )
 from .gate_record import GateRecordError
 from .kill_switch import DATA_KILL_SWITCH, KillSwitch
+from .known_cameras import KnownCameras
 from .options_flow import HubOptionsFlow
 from .sign_in import FormError, async_probe_camera
 from .sign_in_steps import SignInSteps
@@ -90,7 +91,7 @@ class MiCameraConfigFlow(
     @override
     async def async_signed_in(self, signed_in: SignedIn) -> ConfigFlowResult:
         """Offer the cameras; an account without any is no way to begin."""
-        self._offered = usable(signed_in.cameras, signed_in.config.session.user_id, set())
+        self._offered = usable(signed_in.cameras, signed_in.config.session.user_id, KnownCameras())
         if not self._offered:
             raise FormError("no_cameras")
         self._account = account_data(signed_in, self.username)
@@ -164,6 +165,11 @@ class MiCameraConfigFlow(
             options={OPTION_GATE: record.as_dict()},
             subentries=subentries,
         )
+
+    @override
+    async def async_on_create_entry(self, result: ConfigFlowResult) -> ConfigFlowResult:
+        """Answer without what was stored: Home Assistant leaves out `data`, not subentries."""
+        return ConfigFlowResult(**{**result, "subentries": ()})
 
     async def async_step_reauth(self, entry_data: Mapping[str, Any]) -> ConfigFlowResult:
         """Begin signing in again to an account that has expired."""

@@ -9,19 +9,25 @@ from typing import TYPE_CHECKING, override
 from homeassistant.core import callback
 from homeassistant.helpers.update_coordinator import DataUpdateCoordinator, UpdateFailed
 
+from .camera_push import CameraPush
 from .casts.policy import CastPolicy
 from .casts.session import EndReason
+from .cloud import CloudError, NotAllowed
 from .const import DOMAIN, LOGGER
+from .control_path import ControlPath, Via
 from .device import (
+    POWER,
     CameraDevice,
     CameraStatus,
     MiioError,
     MiioNotAllowed,
     MiioTimeout,
+    MiioUnsupported,
     MiioWrongDevice,
 )
 from .did import is_same_did
 from .exceptions import MiCameraError, MiCameraInputError, session_error, translated
+from .firmware import async_show_firmware
 from .gate.camera_gate import Hold
 from .identity import Identity
 from .lens import Lens
@@ -30,15 +36,16 @@ from .miss.models import camera_model
 from .polling import Polling
 from .ptz import Motor
 from .relocation import Relocation
-from .settings import CameraSettings
+from .settings import CameraSettings, with_values
 from .wake import Waker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from homeassistant.core import HomeAssistant
 
     from .camera_config import CameraConfig
+    from .device.miot import Scalar
     from .device.packet import JsonValue
     from .gate import Permit
     from .hub import Hub
@@ -79,6 +86,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
         self.model = camera_model(config.model)
         self.firmware: str | None = None
         self.settings = CameraSettings(self)
+        self.control = ControlPath(self)
         self.device = self._make_device()
         self._waker = self._make_waker()
         self._woken = 0.0
@@ -95,6 +103,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
         self.relocation = Relocation(self)
         self.identity = Identity(self)
         self.polling = Polling(self)
+        self.push = CameraPush(self)
         self._stopped = False
         self._unlisten = self.gate.on_close(self._gate_closed)
 
@@ -117,6 +126,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
             did=int(self.config.did),
         )
         self.settings.async_equip(device)
+        self.settings.async_equip(self.control.async_equip())
         return device
 
     # -- life ----------------------------------------------------------------------------
@@ -130,6 +140,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
         """Stop polling and end the feeds; nothing of this camera is shown any more."""
         self._stopped = True
         self._unlisten()
+        await self.push.async_stop()
         await self.async_shutdown()
         self.hub.relay.cut_camera(self.config.did)
         self.cut()
@@ -142,6 +153,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
     async def async_reconfigure(self, config: CameraConfig) -> None:
         """Take a new address, token or name."""
         self.cut()
+        self.push.cut()
         for lens in self.lenses:
             lens.forget_shapes()
         self.config = config
@@ -152,6 +164,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
     @callback
     def _gate_closed(self) -> None:
         """Follow the camera's gate as it closes: synchronous, and complete when it returns."""
+        self.push.cut()
         self.hub.relay.cut_camera(self.config.did)
         self.hub.casts.cut_lenses(self.lenses)
         self.cut()
@@ -219,6 +232,10 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
                         translation_placeholders={"camera": self.config.name},
                     )
                 self.firmware = info.firmware
+                async_show_firmware(
+                    self.hass, self.hub.entry.entry_id, self.config.did, info.firmware
+                )
+            self.push.async_asking()
             status = await device.status(allowed=lambda: self.may_ask)
         except MiioNotAllowed:
             # If there is nothing yet it is nobody's failure, and not to be logged as one.
@@ -231,6 +248,13 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
         except MiioError as err:
             if device is self.device:
                 self.async_met(err)
+            if isinstance(err, MiioUnsupported):
+                # Its switch is not where most have it: its specification says where.
+                self.settings.async_want_spec()
+            if isinstance(err, MiioTimeout):
+                by_cloud = await self.control.async_poll()
+                if by_cloud is not None:
+                    return by_cloud
             error = translated(err, self.config.name)
             raise UpdateFailed(
                 translation_domain=DOMAIN,
@@ -238,8 +262,17 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
                 translation_placeholders=error.translation_placeholders,
             ) from err
         self.relocation.async_found()
+        self.control.async_answered()
         self.settings.async_want_spec()
-        return status
+        self.push.async_keep()
+        return with_values(status, self.push.async_newer(status))
+
+    @callback
+    def async_told(self, values: Mapping[str, Scalar]) -> None:
+        """Show what the camera told by itself; when it is polled does not depend on that."""
+        if self.answers and (told := with_values(self.data, values)) != self.data:
+            self.data = told
+            self.async_update_listeners()
 
     @callback
     def async_identity_proved(self) -> None:
@@ -263,10 +296,18 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
 
         A lost answer on a busy network does not make a camera go whose pictures, which
         only it can encrypt, are coming in. One that sleeps to save its battery is there.
+        One that only the cloud reaches is not: no picture comes that way.
         """
         return self.gate.is_open and (
-            self.answers or self.model.wake is not None or any(lens.live for lens in self.lenses)
+            (self.answers and self.control.via is not Via.CLOUD)
+            or self.model.wake is not None
+            or any(lens.live for lens in self.lenses)
         )
+
+    @property
+    def controllable(self) -> bool:
+        """Whether the camera takes commands, be it by the cloud."""
+        return self.reachable or (self.gate.is_open and self.answers)
 
     async def async_set_power(self, *, on: bool) -> None:
         """Wake the lens or put it to sleep.
@@ -281,10 +322,12 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
         try:
             if self._waker is not None:
                 await self._wake()
-            await self.device.set_power(on, allowed=lambda: permit.valid)
-        except MiioNotAllowed:
+            await self.control.async_do(
+                permit, lambda device, allowed: device.set_power(on, allowed=allowed)
+            )
+        except MiioNotAllowed, NotAllowed:
             raise self.refusal() from None
-        except MiioError as err:
+        except (MiioError, CloudError) as err:
             if isinstance(err, MiioWrongDevice):
                 self.async_met(err)
             raise translated(err, self.config.name) from err
@@ -294,6 +337,9 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
             raise session_error(err, self.config.name) from err
         if not on:
             self.cut()
+        if self.control.via is Via.CLOUD:
+            # The next poll that way may be a minute off.
+            self.settings.async_show({POWER: on})
         await self.async_refresh()
 
     def permit(self) -> Permit | None:
@@ -302,6 +348,11 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
             return None
         awake = self.data.power if self.data else self.model.wake is not None
         return self.gate.permit() if awake else None
+
+    def command_permit(self) -> Permit | None:
+        """Leave to command the camera now: gates open, camera there, be it by the cloud."""
+        there = self.controllable or self.control.usable
+        return self.gate.permit() if there and not self._stopped else None
 
     def control_permit(self) -> Permit | None:
         """Leave to talk to the camera now: gates open and camera there; its lens may sleep."""
@@ -316,6 +367,8 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
             return MiCameraInputError("camera_quarantined", camera=name)
         if Hold.PRIVACY in self.gate.holds:
             return MiCameraInputError("camera_hidden", camera=name)
+        if Hold.UNLISTED in self.gate.holds:
+            return MiCameraInputError("camera_unlisted", camera=name)
         if self.identity.doubted:
             return MiCameraError("camera_other_device", camera=name)
         if not self.reachable:

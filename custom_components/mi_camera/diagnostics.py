@@ -67,6 +67,8 @@ def _camera(coordinator: CameraCoordinator) -> dict[str, Any]:
         "holds": sorted(coordinator.gate.holds),
         "reachable": coordinator.answers,
         "awake": coordinator.data.power if coordinator.data else None,
+        "control": coordinator.control.diagnostics,
+        "push": coordinator.push.diagnostics,
         "battery": coordinator.model.wake is not None,
         "motor": coordinator.motor.dialect if coordinator.motor.is_certain else None,
         "events": coordinator.hub.events.diagnostics(coordinator),

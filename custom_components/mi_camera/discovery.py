@@ -15,7 +15,8 @@ from homeassistant.const import CONF_HOST, CONF_MODEL, CONF_NAME
 from homeassistant.helpers.device_registry import format_mac
 from homeassistant.util.network import is_local
 
-from .camera_config import CONF_DID, CONF_MAC
+from .camera_config import CONF_ACCOUNT, CONF_DID, CONF_MAC
+from .did import is_did, is_same_did
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -113,8 +114,16 @@ class Found:
 
     def is_camera(self, subentry: ConfigSubentry) -> bool:
         """Whether that is a camera that is set up."""
-        mac = subentry.data.get(CONF_MAC)
-        return self.is_device(subentry.unique_id, mac if isinstance(mac, str) else None)
+        mac, did = subentry.data.get(CONF_MAC), str(subentry.unique_id)
+        if not isinstance(mac, str):
+            mac = None
+        if self.is_device(did, mac):
+            return True
+        # One that was added by its address has no more of its did than a hello tells.
+        short = subentry.data.get(CONF_ACCOUNT) is None and self.did is not None
+        if not short or not is_did(did) or not is_did(str(self.did)) or (mac and self.mac):
+            return False
+        return is_same_did(str(self.did), int(did))
 
 
 def local_address(address: object) -> str | None:

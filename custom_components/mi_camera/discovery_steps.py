@@ -21,6 +21,7 @@ from .did import is_same_did
 from .discovery import Found
 from .flow_forms import ADDRESS_SCHEMA, camera_data, new_subentry, without_secrets
 from .gate_issues import plain
+from .known_cameras import known_cameras
 from .new_cameras import async_listed, is_ignored
 from .sign_in import FormError, async_probe_camera, camera_from_cloud
 
@@ -141,7 +142,7 @@ class DiscoverySteps(ConfigFlow):
                 return await self.async_step_user()
             if entry.state is not ConfigEntryState.LOADED:
                 return self.async_abort(reason="hub_not_loaded")
-            listed = await async_listed(entry.runtime_data)
+            listed = await async_listed(entry.runtime_data, everywhere=True)
             owner = next((one for one in listed.devices if found.is_device(one.did, one.mac)), None)
             if owner is not None:
                 # Its address in the list is the one it had in Xiaomi's eyes; there may be none.
@@ -206,6 +207,8 @@ class DiscoverySteps(ConfigFlow):
     async def _async_add(
         self, entry: MiCameraConfigEntry, camera: CameraConfig
     ) -> ConfigFlowResult:
+        if known_cameras(entry).stored(camera) is not None:
+            return self.async_abort(reason="already_configured")
         # The hub ends the flows of cameras that it has; this one ends by itself.
         await self.async_set_unique_id(None)
         self.hass.config_entries.async_add_subentry(entry, new_subentry(camera_data(camera)))

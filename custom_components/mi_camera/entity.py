@@ -54,6 +54,8 @@ class MiCameraEntity(CoordinatorEntity[CameraCoordinator]):
             name=config.name,
             via_device_id=coordinator.hub.device_id,
         )
+        if coordinator.firmware is not None:
+            self._attr_device_info["sw_version"] = coordinator.firmware
 
     @callback
     def async_entity_id_changed(self, old_entity_id: str) -> None:
@@ -70,5 +72,5 @@ class MiCameraEntity(CoordinatorEntity[CameraCoordinator]):
     @property
     @override
     def available(self) -> bool:
-        """Available while the camera answers and pictures are allowed."""
-        return self.coordinator.reachable
+        """Available while the camera answers, be it by the cloud, and pictures are allowed."""
+        return self.coordinator.controllable

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
-from .cloud import CloudError, CloudUnavailable
+from .cloud import (
+    CloudApiError,
+    CloudError,
+    CloudUnavailable,
+    SessionExpired,
+    TooManyCalls,
+    is_offline,
+)
 from .const import DOMAIN
 from .device import MiioDeviceError, MiioError, MiioTimeout, MiioWrongDevice
 from .media import Trouble, UpstreamError
@@ -41,13 +48,26 @@ def translated(err: MiioError | CloudError, camera: str) -> MiCameraError:
         case MiioDeviceError():
             return MiCameraError("camera_refused", camera=camera, code=str(err.code))
         case CloudUnavailable():
-            return MiCameraError("cloud_unavailable")
+            return MiCameraError("cloud_unavailable", camera=camera)
+        case SessionExpired():
+            return MiCameraError("cloud_signed_out", camera=camera)
+        case TooManyCalls():
+            return MiCameraError("cloud_limit", camera=camera)
+        case CloudApiError() if is_offline(err):
+            return MiCameraError("camera_offline", camera=camera)
+        case CloudApiError():
+            return MiCameraError("camera_refused", camera=camera, code=str(err.code)[:20])
         case _:
             return MiCameraError("camera_failed", camera=camera)
 
 
-def session_error(err: UpstreamError | MissError, camera: str) -> MiCameraError:
-    """Return the error to show when a session with `camera` (its name) fails."""
+def session_error(
+    err: UpstreamError | MissError, camera: str, player: str | None = None
+) -> MiCameraError:
+    """Return the error to show when a session with `camera` (its name) fails.
+
+    `player` is the name of whom its pictures are converted for, where they are.
+    """
     match err:
         case UpstreamError(trouble=Trouble.BUSY) | MissBusy():
             return MiCameraError("camera_busy", camera=camera)
@@ -55,10 +75,10 @@ def session_error(err: UpstreamError | MissError, camera: str) -> MiCameraError:
             return MiCameraError("camera_no_answer", camera=camera)
         case UpstreamError(trouble=Trouble.REFUSED | Trouble.NO_KEYS) | MissRefused():
             return MiCameraError("camera_no_keys", camera=camera)
-        case UpstreamError(trouble=Trouble.ENCODER):
-            return MiCameraError("not_converted", camera=camera)
-        case UpstreamError(trouble=Trouble.ENCODERS_TAKEN):
-            return MiCameraError("encoders_taken", camera=camera)
+        case UpstreamError(trouble=Trouble.ENCODER) if player is not None:
+            return MiCameraError("not_converted", camera=camera, player=player)
+        case UpstreamError(trouble=Trouble.ENCODERS_TAKEN) if player is not None:
+            return MiCameraError("encoders_taken", camera=camera, player=player)
         case UpstreamError(trouble=Trouble.ASLEEP):
             return MiCameraError("camera_asleep", camera=camera)
         case _:

@@ -56,11 +56,11 @@ from .sign_in import FormError, camera_from_cloud
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from homeassistant.config_entries import ConfigEntry
     from homeassistant.core import HomeAssistant
 
     from .camera_config import CameraConfig
     from .cloud import CloudDevice, CloudEndpoints, QrCode
+    from .known_cameras import KnownCameras
     from .sign_in import SignedIn
 
 CONF_CAMERAS = "cameras"
@@ -175,11 +175,14 @@ def endpoints(hass: HomeAssistant) -> CloudEndpoints:
 
 
 def usable(
-    cameras: tuple[CloudDevice, ...], account: str, known: set[str]
+    cameras: tuple[CloudDevice, ...], account: str, known: KnownCameras
 ) -> dict[str, CameraConfig]:
-    """Return the cameras that can be added, by did."""
+    """Return the cameras that can be added, by did.
+
+    Among them are those that are there but are not known to be the account's.
+    """
     found = (camera_from_cloud(device, account) for device in cameras)
-    return {camera.did: camera for camera in found if camera and camera.did not in known}
+    return {camera.did: camera for camera in found if camera and known.may_add(camera)}
 
 
 def account_data(signed_in: SignedIn, username: str) -> ConfigSubentryData:
@@ -210,11 +213,6 @@ def new_subentry(data: ConfigSubentryData) -> ConfigSubentry:
         title=data["title"],
         unique_id=data["unique_id"],
     )
-
-
-def known_cameras(entry: ConfigEntry) -> set[str]:
-    """Return the dids of the cameras that are there."""
-    return {str(subentry.unique_id) for subentry in entry.get_subentries_of_type(SUBENTRY_CAMERA)}
 
 
 def hours_from_form(answer: Mapping[str, Any]) -> dict[str, str | None]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 ISSUE_PICTURES_OFF = "pictures_off"
 ISSUE_QUARANTINED = "quarantined"
 ISSUE_IDENTITY = "identity"
+ISSUE_UNLISTED = "unlisted"
 DATA_DID = "did"
 NOTHING = "–"
 MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~:])")
@@ -43,8 +44,29 @@ def async_setup_issues(hass: HomeAssistant, kill_switch: KillSwitch) -> None:
 def async_forget_issues(hass: HomeAssistant) -> None:
     """Delete all of them, as the hub has been removed."""
     ir.async_delete_issue(hass, DOMAIN, ISSUE_PICTURES_OFF)
-    for kind in (ISSUE_QUARANTINED, ISSUE_IDENTITY):
+    for kind in (ISSUE_QUARANTINED, ISSUE_IDENTITY, ISSUE_UNLISTED):
         _keep_only(hass, kind, set())
+
+
+@callback
+def async_unlisted(hass: HomeAssistant, did: str) -> None:
+    """Say that no account may see a camera any more; it is not part of the gate's record."""
+    ir.async_create_issue(
+        hass,
+        DOMAIN,
+        f"{ISSUE_UNLISTED}_{did}",
+        data={DATA_DID: did},
+        is_fixable=True,
+        severity=ir.IssueSeverity.WARNING,
+        translation_key=ISSUE_UNLISTED,
+        translation_placeholders={"camera": plain(async_camera_name(hass, did))},
+    )
+
+
+@callback
+def async_listed_again(hass: HomeAssistant, did: str) -> None:
+    """Take that back."""
+    ir.async_delete_issue(hass, DOMAIN, f"{ISSUE_UNLISTED}_{did}")
 
 
 class _GateIssues:

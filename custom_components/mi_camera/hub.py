@@ -21,6 +21,7 @@ from .cloud import (
     BackOff,
     CloudEndpoints,
     CloudError,
+    DeviceCalls,
     NotAllowed,
     SessionExpired,
     XiaomiAccount,
@@ -198,11 +199,16 @@ class Hub:
 
     async def _async_sync(self) -> None:
         wanted = self.entry.subentries
-        for subentry_id in [key for key in self.accounts if key not in wanted]:
-            del self.accounts[subentry_id]
+        if gone := [key for key in self.accounts if key not in wanted]:
+            for subentry_id in gone:
+                del self.accounts[subentry_id]
+            # What came by them is shown no more.
+            for coordinator in self.cameras.values():
+                coordinator.async_update_listeners()
         for subentry_id in [key for key in self.cameras if key not in wanted]:
             coordinator = self.cameras.pop(subentry_id)
             self.events.async_forget(coordinator)
+            self.new_cameras.unlisted.async_forget(coordinator.config.did)
             self.casts.clock.async_wind()
             await coordinator.async_stop()
             await self.casts.async_end_camera(coordinator)
@@ -297,7 +303,9 @@ class Hub:
                 continue
             private, public = new_client_key()
             try:
-                vendor = await account.miss_vendor(config.did, public, allowed=lambda: permit.valid)
+                vendor = await account.at(config.region).miss_vendor(
+                    config.did, public, allowed=lambda: permit.valid
+                )
             except NotAllowed:
                 raise UpstreamError(Trouble.BROKEN) from None
             except SessionExpired:
@@ -334,9 +342,9 @@ class Hub:
             )
         raise UpstreamError(Trouble.NO_KEYS)
 
-    def accounts_of(self, config: CameraConfig) -> list[XiaomiAccount]:
+    def accounts_of(self, config: CameraConfig) -> list[DeviceCalls]:
         """Return the accounts that may know a camera, the one it was added from first."""
-        return [self.accounts[subentry_id] for subentry_id in self._owners(config)]
+        return [self.accounts[one].at(config.region) for one in self._owners(config)]
 
     def _owners(self, config: CameraConfig) -> list[str]:
         return sorted(self.accounts, key=lambda one: self._user_id(one) != config.account)

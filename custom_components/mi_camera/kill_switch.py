@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from homeassistant.core import callback
 from homeassistant.exceptions import HomeAssistantError, Unauthorized
@@ -301,6 +301,29 @@ class KillSwitch(GateFollowers):
         )
         await self._async_lighten(end, lambda _: self._holds.end_quarantine(did), event)
 
+    async def async_carry_holds(self, did: str, to: str) -> None:
+        """Hold a camera back under another did too, as it is held under this one.
+
+        Raises:
+            GateRecordError: it is, but this might not survive a restart.
+        """
+        holds, savings = self.holds_of(did), set[asyncio.Task[bool]]()
+        for why, kind in _REMEMBERED.items():
+            if why not in holds:
+                continue
+            seen = self._holds.quarantined.get(did, "") if why is Hold.QUARANTINE else None
+            if seen is None:
+                run_logged([partial(self._holds.hide, to)])
+            else:
+                run_logged([partial(self._holds.quarantine, to, seen)])
+            event = GateEvent.now(kind, reason=f"was {did}", did=to)
+            savings.add(self._memory.async_darken(self.record, event, seen))
+        if savings:
+            await asyncio.wait(savings, timeout=LONG_WAIT)
+        saved = [self._is_saved(one) for one in savings]
+        if not all(saved):
+            raise _not_saved()
+
     @callback
     def async_forget_camera(self, did: str) -> asyncio.Task[bool]:
         """Close a removed camera's gate for good and forget its holds.
@@ -377,6 +400,11 @@ class KillSwitch(GateFollowers):
         self.report(GateEvent.now(GateEventType.NOT_SAVED))
 
 
+_REMEMBERED: Final = {
+    Hold.PRIVACY: GateEventType.HIDDEN,
+    Hold.QUARANTINE: GateEventType.QUARANTINED,
+}
+"""The holds of a camera that outlive a restart."""
 DATA_KILL_SWITCH: HassKey[KillSwitch] = HassKey(DOMAIN)
 
 

@@ -17,8 +17,10 @@ from homeassistant.helpers import discovery_flow
 
 from .const import DOMAIN, LOGGER, SUBENTRY_CAMERA
 from .discovery import Found
-from .flow_forms import known_cameras, usable
+from .flow_forms import usable
+from .known_cameras import KnownCameras, known_cameras
 from .sign_in import FormError, async_list_cameras
+from .unlisted_cameras import UnlistedCameras
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
     from homeassistant.config_entries import ConfigEntry
     from homeassistant.core import HomeAssistant
 
-    from .cloud import CloudDevice
+    from .camera_config import CameraConfig
+    from .cloud import CloudDevice, XiaomiAccount
     from .hub import Hub
 
 FIRST: Final = (60.0, 300.0)
@@ -43,35 +46,62 @@ MAX_OFFERED: Final = 64
 class Listed:
     """What the accounts list: their cameras, each one's account, and what went wrong if anything.
 
-    `owners` has the account's user id by did; `problem` is a form key of the last account that
-    could not be asked.
+    `owners` has the account's user id by did, `accounts` those that were asked; `problem` is a
+    form key of the last account that could not be. `complete` is whether nothing was left out.
     """
 
     devices: list[CloudDevice] = field(default_factory=list)
     owners: dict[str, str] = field(default_factory=dict)
+    accounts: set[str] = field(default_factory=set)
     problem: str | None = None
+    complete: bool = True
+
+    def usable(self, known: KnownCameras) -> dict[str, CameraConfig]:
+        """Return the cameras that can be added, by did."""
+        found: dict[str, CameraConfig] = {}
+        for device in self.devices:
+            found |= usable((device,), self.owners[device.did], known)
+        return found
 
 
-async def async_listed(hub: Hub, allowed: Callable[[], bool] = lambda: True) -> Listed:
-    """Ask each account once for its cameras, as long as `allowed`."""
+def _regions(hub: Hub, user_id: str, account: XiaomiAccount) -> tuple[str, ...]:
+    """Return where an account's cameras are known to be, its own region first."""
+    configs = [coordinator.config for coordinator in hub.cameras.values()]
+    others = {one.region for one in configs if one.region and one.account == user_id}
+    return (account.region, *sorted(others - {account.region}))
+
+
+async def async_listed(
+    hub: Hub, allowed: Callable[[], bool] = lambda: True, *, everywhere: bool = False
+) -> Listed:
+    """Ask each account for its cameras, as long as `allowed`.
+
+    It is asked where it has some already, or in all regions.
+    """
     listed = Listed()
     for subentry_id, account in tuple(hub.accounts.items()):
         if not allowed():
             break
-        try:
-            cameras = await async_list_cameras(account)
-        except FormError as err:
-            # The cameras of other accounts can be added all the same.
-            listed.problem = err.key
-            if err.key == "session_expired":
-                hub.async_sign_in_again(subentry_id)
-            continue
         subentry = hub.entry.subentries.get(subentry_id)
         if subentry is None:
             continue
-        for camera in cameras:
+        user_id = str(subentry.unique_id)
+        regions = hub.endpoints.regions if everywhere else _regions(hub, user_id, account)
+        try:
+            found = await async_list_cameras(account, regions)
+        except FormError as err:
+            # The cameras of other accounts can be added all the same.
+            listed.problem, listed.complete = err.key, False
+            if err.key == "session_expired":
+                hub.async_sign_in_again(subentry_id)
+            continue
+        if subentry_id not in hub.entry.subentries:
+            continue
+        listed.accounts.add(user_id)
+        listed.complete &= found.complete
+        for camera in found.cameras:
             if camera.did not in listed.owners:
-                listed.owners[camera.did] = str(subentry.unique_id)
+                listed.owners[camera.did] = user_id
                 listed.devices.append(camera)
     return listed
 
@@ -80,13 +110,14 @@ class NewCameras:
     """Asks the accounts for cameras soon after the start and once a day, and offers new ones.
 
     The switch is asked first: while pictures are off, nobody is asked anything. A camera that
-    was ignored is not offered again. One that is gone from its account stays: only a user
-    removes a camera.
+    was ignored is not offered again. One that is gone from all accounts is held back, and said
+    so: only a user removes a camera.
     """
 
     def __init__(self, hub: Hub) -> None:
         """Ask nothing yet."""
         self._hub = hub
+        self.unlisted = UnlistedCameras(hub)
         self._task: asyncio.Task[None] | None = None
 
     @callback
@@ -120,14 +151,12 @@ class NewCameras:
         listed = await async_listed(hub, lambda: permit.valid)
         if not permit.valid:
             return False
-        new: dict[str, Found] = {}
-        for device in listed.devices:
-            known = known_cameras(hub.entry)
-            for did, camera in usable((device,), listed.owners[device.did], known).items():
-                found = Found.of_account(camera)
-                if not is_ignored(hub.hass, found):
-                    new[did] = found
-        for found in tuple(new.values())[:MAX_OFFERED]:
+        known = known_cameras(hub.entry)
+        usable = listed.usable(known).values()
+        # One that is there already becomes the account's when a user says so.
+        new = (Found.of_account(one) for one in usable if known.stored(one) is None)
+        offered = [found for found in new if not is_ignored(hub.hass, found)]
+        for found in offered[:MAX_OFFERED]:
             LOGGER.debug("Camera %s is offered: an account lists it", found.did)
             discovery_flow.async_create_flow(
                 hub.hass,
@@ -135,6 +164,8 @@ class NewCameras:
                 ConfigFlowContext(source=SOURCE_INTEGRATION_DISCOVERY),
                 found.as_dict(),
             )
+        if listed.complete:
+            await self.unlisted.async_check(listed.owners, listed.accounts, lambda: permit.valid)
         return listed.problem is None
 
 

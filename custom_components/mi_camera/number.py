@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, override
 
-from homeassistant.components.number import NumberEntity, NumberEntityDescription
+from homeassistant.components.number import NumberEntity, NumberEntityDescription, NumberMode
 from homeassistant.const import PERCENTAGE, EntityCategory, UnitOfTime
 
 from .setting_entity import SettingEntity, async_add_settings
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 PARALLEL_UPDATES = 0
 
 SETTINGS: Final = (
+    # Writing the number of a position that was saved in the app makes the camera look there.
+    NumberEntityDescription(
+        key="camera-fav-area:active-fav-area", translation_key="preset", mode=NumberMode.BOX
+    ),
     NumberEntityDescription(
         key="motion-detection:alarm-interval",
         translation_key="alarm_interval",

@@ -27,6 +27,8 @@ class HubOptions:
     """Seconds after its capture for which a still may be shown."""
     stall: int = 5
     """Seconds without a new picture after which a stream ends."""
+    cloud_control: bool = False
+    """Control cameras that are silent on the LAN by their account's cloud."""
 
     @classmethod
     def parse(cls, options: Mapping[str, object]) -> Self:

@@ -34,6 +34,7 @@ OPTIONS_SCHEMA = vol.Schema(
         vol.Required("violation_limit"): _number("violation_limit"),
         vol.Required("still_max_age"): _number("still_max_age", UnitOfTime.SECONDS),
         vol.Required("stall"): _number("stall", UnitOfTime.SECONDS),
+        vol.Required("cloud_control"): BooleanSelector(),
     }
 )
 

@@ -50,7 +50,8 @@ class Polling:
     """Decides when the coordinator's camera is asked, and has it asked then.
 
     Something goes on while a camera does not answer, while somebody watches it, while another
-    answers for it, and for some minutes after any of its settings has changed. A camera that
+    answers for it, and for some minutes after any of its settings has changed, unless it tells
+    of changes by itself. A camera that
     sleeps to save its battery is asked only while it is awake anyway, or has to prove itself.
     """
 
@@ -140,7 +141,9 @@ class Polling:
         ):
             self.async_stir()
         pace = self.pace
-        active = now() - self._stirred_at < pace.active_for
+        # What a camera that was subscribed to tells by itself need not be asked so often.
+        calm = coordinator.push.works and after is not None and not self._is_busy
+        active = not calm and now() - self._stirred_at < pace.active_for
         share = pace.spread if self._first else pace.jitter
         self._first = False
         seconds = (pace.active if active else pace.idle) * random.uniform(1 - share, 1)

@@ -1,4 +1,4 @@
-"""Fixing the gate's issues from Home Assistant's repairs, which only administrators can."""
+"""Fixing issues of the gate and of cameras from Home Assistant's repairs, which only administrators can."""
 
 from __future__ import annotations
 
@@ -13,11 +13,13 @@ from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.http import current_request
 import probatio as vol
 
-from .gate_issues import DATA_DID
+from .const import DOMAIN, SUBENTRY_CAMERA
+from .gate_issues import DATA_DID, ISSUE_UNLISTED
 from .gate_record import GateRecordError
 from .kill_switch import DATA_KILL_SWITCH
 
 if TYPE_CHECKING:
+    from homeassistant.config_entries import ConfigEntry, ConfigSubentry
     from homeassistant.core import HomeAssistant
 
     from .kill_switch import KillSwitch
@@ -26,8 +28,10 @@ if TYPE_CHECKING:
 async def async_create_fix_flow(
     hass: HomeAssistant, issue_id: str, data: dict[str, str | int | float | None] | None
 ) -> RepairsFlow:
-    """Return the flow for an issue: a quarantine's names its camera."""
+    """Return the flow for an issue: those about one camera name it."""
     if data and (did := data.get(DATA_DID)):
+        if issue_id.startswith(f"{ISSUE_UNLISTED}_"):
+            return RemoveCameraFlow(str(did))
         return EndQuarantineFlow(str(did))
     return AllowPicturesFlow()
 
@@ -112,6 +116,32 @@ class EndQuarantineFlow(_ConfirmFlow):
     def _fixed(self) -> bool:
         record = self.kill_switch.record
         return record is None or self._did not in record.quarantined
+
+
+class RemoveCameraFlow(_ConfirmFlow):
+    """Remove a camera that is in no account any more."""
+
+    def __init__(self, did: str) -> None:
+        """Remember which camera."""
+        self._did = did
+
+    @override
+    async def _async_fix(self, context: Context) -> None:
+        for entry, subentry in self._cameras():
+            self.hass.config_entries.async_remove_subentry(entry, subentry.subentry_id)
+
+    @property
+    @override
+    def _fixed(self) -> bool:
+        return not self._cameras()
+
+    def _cameras(self) -> list[tuple[ConfigEntry, ConfigSubentry]]:
+        return [
+            (entry, subentry)
+            for entry in self.hass.config_entries.async_entries(DOMAIN, include_ignore=False)
+            for subentry in entry.get_subentries_of_type(SUBENTRY_CAMERA)
+            if subentry.unique_id == self._did
+        ]
 
 
 def _context() -> Context:

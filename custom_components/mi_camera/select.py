@@ -28,6 +28,7 @@ SETTINGS: Final = tuple(
     for key, translation_key in (
         ("camera-control:image-rollover", "image_rollover"),
         ("camera-control:night-shot", "night_shot"),
+        ("camera-control:power-frequency", "power_frequency"),
         ("camera-control:recording-mode", "recording_mode"),
         ("motion-detection:detection-sensitivity", "detection_sensitivity"),
     )

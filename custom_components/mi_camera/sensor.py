@@ -11,8 +11,10 @@ from homeassistant.components.sensor import (
     SensorStateClass,
 )
 from homeassistant.const import EntityCategory, UnitOfInformation
+from homeassistant.core import callback
 
-from .entity import HubEntity
+from .control_path import Via
+from .entity import HubEntity, MiCameraEntity
 from .select import choices_of
 from .setting_entity import SettingEntity, async_add_settings
 
@@ -68,8 +70,14 @@ async def async_setup_entry(
     entry: MiCameraConfigEntry,
     async_add_entities: AddConfigEntryEntitiesCallback,
 ) -> None:
-    """Add the one sensor of the hub, and what each camera has of the others."""
+    """Add the one sensor of the hub, and those of each camera."""
     async_add_entities([CastsSensor(entry.runtime_data)])
+
+    @callback
+    def add(coordinator: CameraCoordinator) -> None:
+        async_add_entities([ControlSensor(coordinator)], config_subentry_id=coordinator.subentry_id)
+
+    entry.runtime_data.async_on_camera(add)
     async_add_settings(entry, async_add_entities, SETTINGS, _make_setting)
 
 
@@ -152,3 +160,28 @@ class CastsSensor(HubEntity, SensorEntity):
                 for session in self._casts.playing
             ]
         }
+
+
+class ControlSensor(MiCameraEntity, SensorEntity):
+    """By which way the last call went that the camera answered."""
+
+    _attr_translation_key = "control"
+    _attr_device_class = SensorDeviceClass.ENUM
+    _attr_entity_category = EntityCategory.DIAGNOSTIC
+
+    def __init__(self, coordinator: CameraCoordinator) -> None:
+        """Belong to the camera."""
+        super().__init__(coordinator, "control")
+        self._attr_options = [one.value for one in Via]
+
+    @property
+    @override
+    def available(self) -> bool:
+        """Always: that nothing controls the camera is worth to be told too."""
+        return True
+
+    @property
+    @override
+    def native_value(self) -> str:
+        """The way."""
+        return self.coordinator.control.via.value

@@ -221,8 +221,12 @@ async def _cast(call: ServiceCall) -> ServiceResponse:
 
 
 def _cast_request(call: ServiceCall) -> CastRequest:
+    duration = call.data.get(ATTR_DURATION)
+    if duration == timedelta():
+        # Perhaps it is meant as "without an end"; a camera is shown that long only if it is said.
+        raise MiCameraInputError("cast_no_time")
     return CastRequest(
-        duration=call.data.get(ATTR_DURATION),
+        duration=duration,
         quality=call.data[ATTR_QUALITY],
         announcement=call.data.get(ATTR_ANNOUNCE),
     )

@@ -1,15 +1,18 @@
 """What entities that show one of a camera's settings have in common.
 
-Their descriptions' keys are MIoT names. An entity appears once its camera has told a value of
-that name, in the form the kind of entity needs, so each camera gets what its model really has.
+Their descriptions' keys are MIoT names, those of vendors' own properties without the service.
+An entity appears once its camera has told a value of that name, in the form the kind of entity
+needs, so each camera gets what its model really has.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol, override
 
 from homeassistant.core import callback
 
+from .device import aliases
 from .entity import MiCameraEntity
 
 if TYPE_CHECKING:
@@ -74,9 +77,12 @@ def async_add_settings[D: EntityDescription](
         @callback
         def look() -> None:
             found: list[Entity] = []
-            for key in [key for key in missing if key in settings.values]:
-                prop = settings.spec.properties.get(key)
-                made = None if prop is None else make(coordinator, missing[key], prop)
+            for name in settings.values:
+                prop = settings.spec.properties.get(name)
+                key = next((one for one in aliases(name) if one in missing), None)
+                if prop is None or key is None:
+                    continue
+                made = make(coordinator, replace(missing[key], key=name), prop)
                 if made is not None:
                     del missing[key]
                     found.append(made)

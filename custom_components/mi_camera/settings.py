@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 from homeassistant.core import callback
 
+from .cloud import CloudError, NotAllowed
 from .const import DOMAIN
-from .device import CameraStatus, MiioError, MiioNotAllowed
+from .device import POWER, CameraStatus, MiioError, MiioNotAllowed
 from .exceptions import MiCameraInputError, translated
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ class CameraSettings:
     def async_watch(self, names: Iterable[str]) -> None:
         """Ask for these properties too, from the next time on."""
         self._watched.update(names)
-        self._coordinator.device.watch(self._watched)
+        for device in self._coordinator.control.devices:
+            device.watch(self._watched)
 
     @property
     def spec(self) -> MiotSpec:
@@ -82,7 +84,8 @@ class CameraSettings:
         finally:
             self._asking = False
         if spec is not None and permit.valid:
-            coordinator.device.use(spec)
+            for device in coordinator.control.devices:
+                device.use(spec)
             await coordinator.async_request_refresh()
 
     async def async_get(self, names: Collection[str]) -> Mapping[str, Scalar]:
@@ -91,9 +94,8 @@ class CameraSettings:
         Raises:
             MiCameraError, MiCameraInputError: it did not answer, or must not be asked.
         """
-        device = self._coordinator.device
         return await self._guarded(
-            lambda permit: device.get_properties(names, allowed=lambda: permit.valid)
+            lambda device, allowed: device.get_properties(names, allowed=allowed)
         )
 
     async def async_set(self, name: str, value: object) -> None:
@@ -115,12 +117,11 @@ class CameraSettings:
             raise MiCameraInputError(
                 "not_a_value", camera=coordinator.config.name, property=name[:80]
             ) from None
-        device = coordinator.device
         await self._guarded(
-            lambda permit: device.set_properties({name: checked}, allowed=lambda: permit.valid)
+            lambda device, allowed: device.set_properties({name: checked}, allowed=allowed)
         )
         coordinator.polling.async_stir()
-        self._show({name: checked})
+        self.async_show({name: checked})
         await coordinator.async_request_refresh()
 
     async def async_act(self, name: str, inputs: Collection[Scalar] = ()) -> list[Scalar]:
@@ -136,29 +137,38 @@ class CameraSettings:
             raise MiCameraInputError(
                 "no_such_action", camera=coordinator.config.name, action=name[:80]
             )
-        device = coordinator.device
         return await self._guarded(
-            lambda permit: device.act(name, inputs, allowed=lambda: permit.valid)
+            lambda device, allowed: device.act(name, inputs, allowed=allowed)
         )
 
     @callback
-    def _show(self, values: Mapping[str, Scalar]) -> None:
-        """Show what was set at once; the next poll tells what the camera made of it."""
+    def async_show(self, values: Mapping[str, Scalar]) -> None:
+        """Show what was set or told at once; the next poll tells what the camera made of it."""
         data = self._coordinator.data
         if data is not None:
-            self._coordinator.async_set_updated_data(
-                CameraStatus(data.power, {**data.properties, **values})
-            )
+            self._coordinator.async_set_updated_data(with_values(data, values))
 
-    async def _guarded[T](self, call: Callable[[Permit], Awaitable[T]]) -> T:
+    async def _guarded[T](
+        self, call: Callable[[CameraDevice, Callable[[], bool]], Awaitable[T]]
+    ) -> T:
         coordinator = self._coordinator
-        permit = coordinator.control_permit()
+        permit = coordinator.command_permit()
         if permit is None:
             raise coordinator.refusal()
         try:
-            return await call(permit)
-        except MiioNotAllowed:
+            return await coordinator.control.async_do(permit, call)
+        except MiioNotAllowed, NotAllowed:
             raise coordinator.refusal() from None
         except MiioError as err:
             coordinator.async_met(err)
             raise translated(err, coordinator.config.name) from err
+        except CloudError as err:
+            raise translated(err, coordinator.config.name) from err
+
+
+def with_values(status: CameraStatus, values: Mapping[str, Scalar]) -> CameraStatus:
+    """Return `status` with some values in place of what it has; the same one without any."""
+    if not values:
+        return status
+    power = values.get(POWER, status.power)
+    return CameraStatus(bool(power), {**status.properties, **values})

@@ -11,13 +11,13 @@ from homeassistant.helpers.aiohttp_client import async_create_clientsession
 
 from .camera_config import AccountConfig, CameraConfig
 from .cloud import (
-    REGIONS,
     AccountSession,
     CloudDevice,
     CloudEndpoints,
     CloudError,
     CloudUnavailable,
     InvalidCredentials,
+    Listing,
     QrCodeExpired,
     SessionExpired,
     SignIn,
@@ -30,7 +30,7 @@ from .device import CameraDevice, MiioEndpoint, MiioError, MiioTimeout, MiioWron
 from .did import is_did
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping, Sequence
 
     from homeassistant.core import HomeAssistant
 
@@ -49,7 +49,7 @@ class FormError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A new session and the cameras its account lists."""
+    """A new session, the region most of its account's cameras are in, and all of them."""
 
     config: AccountConfig
     cameras: tuple[CloudDevice, ...]
@@ -61,13 +61,25 @@ def begin_sign_in(hass: HomeAssistant, endpoints: CloudEndpoints, device_id: str
     return SignIn(http, endpoints, device_id)
 
 
+@dataclass(frozen=True, slots=True)
+class FoundCameras:
+    """Cameras of an account by region, none twice; `complete` unless some could not be listed."""
+
+    by_region: Mapping[str, tuple[CloudDevice, ...]]
+    complete: bool
+
+    @property
+    def cameras(self) -> tuple[CloudDevice, ...]:
+        """Those of all regions."""
+        return tuple(camera for cameras in self.by_region.values() for camera in cameras)
+
+
 async def async_find_cameras(
     hass: HomeAssistant, endpoints: CloudEndpoints, session: AccountSession, region: str | None
-) -> tuple[AccountSession, dict[str, tuple[CloudDevice, ...]]]:
-    """List the cameras of a new session by region; all regions are asked unless one is named.
+) -> tuple[AccountSession, FoundCameras]:
+    """List the cameras of a new session; all regions are asked unless one is named.
 
-    A region without cameras is in the answer only if it was named. The session may be newer
-    than the one given.
+    The session may be newer than the one given.
 
     Raises:
         FormError: what the user can do something about.
@@ -75,42 +87,44 @@ async def async_find_cameras(
     account = XiaomiAccount(
         async_create_clientsession(hass, cookie_jar=DummyCookieJar()),
         endpoints,
-        region or REGIONS[0],
+        region or endpoints.regions[0],
         session,
     )
-    # A cloud for development may have all regions at one address.
-    apart = {endpoints.api[one]: one for one in reversed(REGIONS)}
-    regions = (region,) if region else tuple(reversed(apart.values()))
-
-    async def ask(one: str) -> tuple[CloudDevice, ...] | CloudError:
-        try:
-            return tuple(device for device in await account.devices(one) if device.is_camera)
-        except CloudError as err:
-            return err
-
-    found: dict[str, tuple[CloudDevice, ...]] = {}
-    failed: CloudError | None = None
-    answers = await asyncio.gather(*map(ask, regions))
-    for one, answer in zip(regions, answers, strict=True):
-        if isinstance(answer, CloudError):
-            failed = answer
-        elif answer or region:
-            found[one] = answer
-    if not found and failed is not None:
-        raise FormError(form_key(failed)) from failed
+    found = await async_list_cameras(account, (region,) if region else endpoints.regions)
     return account.session or session, found
 
 
-async def async_list_cameras(account: XiaomiAccount) -> tuple[CloudDevice, ...]:
-    """List the cameras of an account that is signed in.
+async def async_list_cameras(account: XiaomiAccount, regions: Sequence[str]) -> FoundCameras:
+    """List the cameras of an account that is signed in, in these regions.
+
+    One region that is away hides no other. Regions without cameras are not in the answer.
 
     Raises:
         FormError: what the user can do something about.
     """
-    try:
-        return tuple(device for device in await account.devices() if device.is_camera)
-    except CloudError as err:
-        raise FormError(form_key(err)) from err
+
+    async def ask(region: str) -> Listing | CloudError:
+        try:
+            return await account.at(region).devices()
+        except CloudError as err:
+            return err
+
+    found: dict[str, tuple[CloudDevice, ...]] = {}
+    dids: set[str] = set()
+    complete, failed = True, None
+    answers = await asyncio.gather(*map(ask, regions))
+    for region, answer in zip(regions, answers, strict=True):
+        if isinstance(answer, CloudError):
+            complete, failed = False, answer
+            continue
+        complete &= answer.complete
+        cameras = [one for one in answer.devices if one.is_camera and one.did not in dids]
+        if cameras:
+            found[region] = tuple(cameras)
+            dids |= {one.did for one in cameras}
+    if failed is not None and (not found or isinstance(failed, SessionExpired)):
+        raise FormError(form_key(failed)) from failed
+    return FoundCameras(found, complete)
 
 
 def sign_in_key(err: CloudError) -> str:
@@ -150,6 +164,7 @@ def camera_from_cloud(device: CloudDevice, account: str) -> CameraConfig | None:
         token=device.token.hex(),
         mac=device.mac,
         account=account,
+        region=device.region,
     )
 
 

@@ -78,7 +78,7 @@ class SignInSteps[ContextT: FlowContext, ResultT: FlowResult[Any, Any], HandlerT
 
     @abstractmethod
     async def async_signed_in(self, signed_in: SignedIn) -> ResultT:
-        """Go on with an account and its cameras of one region; may raise `FormError`."""
+        """Go on with an account and its cameras; may raise `FormError`."""
 
     async def async_have_session(self, session: AccountSession) -> ResultT:
         """Go on with a new session; may raise `FormError`."""
@@ -245,7 +245,7 @@ class SignInSteps[ContextT: FlowContext, ResultT: FlowResult[Any, Any], HandlerT
     # -- what all have in common -------------------------------------------------------------------
 
     async def async_step_region(self, user_input: dict[str, Any] | None = None) -> ResultT:
-        """Ask for the region if it cannot be told from where the cameras are."""
+        """Ask for the region if it cannot be told, as there are no cameras in any."""
         if self._session is None:
             return await self.async_step_qr()
         if user_input is not None:
@@ -265,12 +265,13 @@ class SignInSteps[ContextT: FlowContext, ResultT: FlowResult[Any, Any], HandlerT
             self._session, found = await async_find_cameras(
                 self.hass, endpoints(self.hass), self._session, self.region
             )
-            if len(found) == 1:
-                ((region, cameras),) = found.items()
+            by_region = found.by_region
+            region = self.region or max(by_region, key=lambda one: len(by_region[one]), default="")
+            if region:
                 self._error = None
                 config = AccountConfig(region, self._session)
-                return await self.async_signed_in(SignedIn(config, cameras))
-            self._error = "several_regions" if found else "no_cameras"
+                return await self.async_signed_in(SignedIn(config, found.cameras))
+            self._error = "no_cameras"
         except FormError as err:
             self._error = err.key
         return await self.async_step_region()

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["EntityAddress", "SignatureClock"]
 
-_PATHS: Final = "/api/camera_proxy"
-"""What the paths of stills and MJPEG streams begin with."""
+_PATHS: Final = ("/api/camera_proxy", "/api/image_proxy")
+"""What the paths of stills and of series of them begin with."""
 
 
 class SignatureClock:

@@ -24,12 +24,14 @@ from .flow_forms import (
     camera_data,
     cameras_schema,
     hours_from_form,
-    known_cameras,
     new_subentry,
     usable,
     without_secrets,
 )
-from .sign_in import FormError, async_list_cameras, async_probe_camera
+from .gate_issues import plain
+from .known_cameras import async_make_listed, known_cameras
+from .new_cameras import async_listed
+from .sign_in import FormError, async_probe_camera
 from .sign_in_steps import SignInSteps
 
 if TYPE_CHECKING:
@@ -82,9 +84,17 @@ class AccountSubentryFlow(
             )
         entry = self._get_entry()
         for did in user_input[CONF_CAMERAS]:
-            if did not in known_cameras(entry):
+            camera, known = self._offered[did], known_cameras(entry)
+            if not known.may_add(camera):
+                continue
+            if (stored := known.stored(camera)) is not None:
+                try:
+                    await async_make_listed(self.hass, entry, stored, camera)
+                except FormError as err:
+                    return self.async_abort(reason=err.key)
+            else:
                 self.hass.config_entries.async_add_subentry(
-                    entry, new_subentry(camera_data(self._offered[did]))
+                    entry, new_subentry(camera_data(camera))
                 )
         assert self._account is not None
         return self._create(self._account)
@@ -109,14 +119,27 @@ class CameraSubentryFlow(ConfigSubentryFlow):
     async def async_step_from_account(
         self, user_input: dict[str, Any] | None = None
     ) -> SubentryFlowResult:
-        """Choose among the cameras of all accounts that are not there yet."""
+        """Choose among the cameras of all accounts that are not there yet, or not as theirs."""
         entry = self._get_entry()
         known = known_cameras(entry)
         if user_input is not None and user_input[CONF_CAMERAS]:
-            chosen = [self._offered[did] for did in user_input[CONF_CAMERAS] if did not in known]
+            chosen = [self._offered[did] for did in user_input[CONF_CAMERAS]]
+            chosen = [camera for camera in chosen if known.may_add(camera)]
             if not chosen:
                 return self.async_abort(reason="already_configured")
-            first, *rest = chosen
+            there = [(one, camera) for camera in chosen if (one := known.stored(camera))]
+            try:
+                for stored, camera in there:
+                    await async_make_listed(self.hass, entry, stored, camera)
+            except FormError as err:
+                return self.async_abort(reason=err.key)
+            new = [camera for camera in chosen if known.stored(camera) is None]
+            if not new:
+                names = ", ".join(plain(stored.title) for stored, _ in there)
+                return self.async_abort(
+                    reason="camera_listed", description_placeholders={"camera": names}
+                )
+            first, *rest = new
             for camera in rest:
                 self.hass.config_entries.async_add_subentry(
                     entry, new_subentry(camera_data(camera))
@@ -129,21 +152,10 @@ class CameraSubentryFlow(ConfigSubentryFlow):
         hub: Hub = entry.runtime_data
         if not hub.accounts:
             return self.async_abort(reason="no_account")
-        offered: dict[str, CameraConfig] = {}
-        problem: str | None = None
-        for subentry_id, account in hub.accounts.items():
-            try:
-                cameras = await async_list_cameras(account)
-            except FormError as err:
-                # The cameras of other accounts can be added all the same.
-                problem = err.key
-                if err.key == "session_expired":
-                    hub.async_sign_in_again(subentry_id)
-                continue
-            user_id = str(entry.subentries[subentry_id].unique_id)
-            offered |= usable(cameras, user_id, known)
-        if not offered and problem is not None:
-            return self.async_abort(reason=problem)
+        listed = await async_listed(hub, everywhere=True)
+        offered = listed.usable(known)
+        if not offered and listed.problem is not None:
+            return self.async_abort(reason=listed.problem)
         if not offered:
             return self.async_abort(reason="no_cameras")
         self._offered = offered
@@ -168,7 +180,7 @@ class CameraSubentryFlow(ConfigSubentryFlow):
             except FormError as err:
                 errors["base"] = err.key
             else:
-                if camera.did in known_cameras(self._get_entry()):
+                if known_cameras(self._get_entry()).stored(camera) is not None:
                     return self.async_abort(reason="already_configured")
                 return self.async_create_entry(
                     title=camera.name, data=camera.as_dict(), unique_id=camera.did

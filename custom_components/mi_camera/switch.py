@@ -33,6 +33,9 @@ SETTINGS = (
         for key, translation_key in (
             ("camera-control:glimmer-full-color", "glimmer_full_color"),
             ("camera-control:hdr", "hdr"),
+            ("camera-control:hdr-mode", "hdr"),
+            ("camera-control:human-tracking", "human_tracking"),
+            ("camera-control:image-distortion-correction", "distortion_correction"),
             ("camera-control:motion-tracking", "motion_tracking"),
             ("camera-control:time-watermark", "time_watermark"),
             ("camera-control:wdr-mode", "wdr_mode"),

@@ -1,4 +1,4 @@
-"""What Home Assistant's system information says about the gate."""
+"""What Home Assistant's system information says about the gate, accounts and cameras."""
 
 from __future__ import annotations
 
@@ -43,4 +43,13 @@ async def _async_info(hass: HomeAssistant) -> dict[str, Any]:
         info["cameras"] = len(cameras)
         info["reachable"] = sum(one.reachable for one in cameras)
         info["readers"] = hub.relay.stats.connections
+        accounts = hub.accounts.values()
+        info["accounts"] = len(accounts)
+        info["signed_in"] = sum(
+            one.session is not None and not one.back_off.expired for one in accounts
+        )
+        watches = [hub.events.diagnostics(one) or {} for one in cameras]
+        info["events"] = sum(
+            one.get("watched") is True and one.get("known") is not False for one in watches
+        )
     return info

@@ -20,7 +20,7 @@ from .miss.models import WakeAction, WakeCall, WakeRewrite
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .cloud import XiaomiAccount
+    from .cloud import DeviceCalls
     from .device.packet import JsonValue
     from .gate import Permit
     from .miss.models import Wake
@@ -44,7 +44,7 @@ class Waker:
         wake: Wake,
         *,
         call: LocalCall,
-        accounts: Callable[[], Sequence[XiaomiAccount]],
+        accounts: Callable[[], Sequence[DeviceCalls]],
         awake: Callable[[Allowed], Awaitable[bool]],
         permit: Callable[[], Permit | None],
     ) -> None:
@@ -141,7 +141,7 @@ class Waker:
                 LOGGER.debug("Camera %s was not woken by one account: %s", self._did, err)
         return False
 
-    async def _by(self, account: XiaomiAccount, permit: Permit) -> bool:
+    async def _by(self, account: DeviceCalls, permit: Permit) -> bool:
         def allowed() -> bool:
             return permit.valid
 

@@ -21,6 +21,7 @@ from simulator.house.home_process import HomePlan
 from simulator.house.house import House
 from simulator.house.process import free_port
 
+from .cast_home import GOP_SECONDS, OTHER, SHOWN, describe, is_large
 from .processes import BenchFailed
 from .quantile import quantile
 
@@ -30,16 +31,12 @@ if TYPE_CHECKING:
 
     from simulator.house.progress import Progress
 
-_NETWORK: Final = "127.0.62"
-_CAMERAS: Final = 4
-"""By turns, so that what Home Assistant keeps of one for half a minute is gone the next time."""
-_SHOWN, _OTHER = "Hall display", "Desk display"
-_GOP_SECONDS: Final = 2.0
 _PATIENCE: Final = 40.0
 _PLAYS: Final = 5.0
 """Seconds of play from which the delay is taken; it begins after the first second."""
 _POLL: Final = 0.05
-_KINDS: Final = ("cold", "warm", "play_stream")
+_CONVERTED: Final = ("converted_cold", "converted_warm")
+_KINDS: Final = ("cold", "warm", "play_stream", *_CONVERTED)
 _PLAY_STREAM_COLD: Final = "play_stream_cold"
 _ALL_KINDS: Final = (*_KINDS, _PLAY_STREAM_COLD)
 STEPS: Final = ("camera", "told", "asked", "listed", "served", "decoded")
@@ -59,40 +56,51 @@ class Casts:
         default_factory=lambda: {kind: [] for kind in _ALL_KINDS}
     )
     """From the action to each of `STEPS`."""
+    repeated: int = 0
+    """How many were done once more, as the display showed nothing."""
 
     def figures(self) -> dict[str, Any]:
         """Return them as the benchmark prints them."""
+        cold, warm = _CONVERTED
         return {
             "cast_ms": {
-                kind: {"p50": quantile(took, 0.5), "p95": quantile(took, 0.95)}
-                for kind, took in self.first.items()
+                "cold": _quantiles(self.first["cold"]),
+                "warm": _quantiles(self.first["warm"]),
+                "play_stream": _quantiles(self.first["play_stream"]),
+                "converted": {
+                    "cold": _quantiles(self.first[cold]),
+                    "warm": _quantiles(self.first[warm]),
+                },
             },
             "cast_latency_ms": {
                 "ours": statistics.median(self.delays["cold"] + self.delays["warm"]),
                 "play_stream": statistics.median(self.delays["play_stream"]),
+                "converted": statistics.median(self.delays[cold] + self.delays[warm]),
             },
+            "casts_repeated": self.repeated,
             "cast_steps_ms": {
                 "ours": {"cold": self._steps("cold"), "warm": self._steps("warm")},
                 "play_stream": {
                     "cold": self._steps(_PLAY_STREAM_COLD),
                     "warm": self._steps("play_stream"),
                 },
+                "converted": {"cold": self._steps(cold), "warm": self._steps(warm)},
             },
         }
 
     def _steps(self, kind: str) -> dict[str, dict[str, float]]:
         runs = self.steps[kind]
-        return {
-            step: {"p50": quantile(took, 0.5), "p95": quantile(took, 0.95)}
-            for step in STEPS
-            if (took := [run[step] for run in runs])
-        }
+        return {step: _quantiles(took) for step in STEPS if (took := [run[step] for run in runs])}
+
+
+def _quantiles(took: Sequence[float]) -> dict[str, float]:
+    return {"p50": quantile(took, 0.5), "p95": quantile(took, 0.95)}
 
 
 async def casts(folder: Path, rounds: int, progress: Progress) -> Casts:
     """Show cameras on a display so many times in each way; raises `HouseError`."""
     path = folder / "casts.json"
-    path.write_text(json.dumps(_describe()), "utf-8")
+    path.write_text(json.dumps(describe()), "utf-8")
     plan = HomePlan.read(path)
     progress.say("a Home Assistant with displays")
     async with (
@@ -117,40 +125,71 @@ class _Run:
         return ", ".join(f"{kind} {took[-1]:.0f} ms" for kind, took in self.casts.first.items())
 
     async def round(self, number: int) -> None:
-        house = self.house
-        cameras = list(house.entities.cameras.items())
-        did, camera = cameras[number % _CAMERAS]
-        second_did, second = cameras[(number + _CAMERAS // 2) % _CAMERAS]
-        shown, other = (house.entities.displays[name] for name in (_SHOWN, _OTHER))
-        client = house.client
-        await self._quiet(did)
+        await self._as_it_is(number)
+        await self._converted(number)
 
-        async def ours() -> object:
-            return await cast(client, camera, shown)
+    async def _as_it_is(self, number: int) -> None:
+        client, cameras = self.house.client, self._cameras(large=False)
+        did, camera = cameras[number % len(cameras)]
+        second_did, second = cameras[(number + len(cameras) // 2) % len(cameras)]
+        shown, other = self._displays
 
         async def theirs(camera: str = camera) -> object:
             target = {"entity_id": camera}
             return await client.call("camera.play_stream", {"media_player": shown}, target=target)
 
-        async def stop_ours() -> object:
-            return await stop_cast(client, camera, shown)
-
         async def stop_theirs() -> object:
             target = {"entity_id": shown}
             return await client.call("media_player.turn_off", {}, target=target)
 
-        await self._once("cold", did, ours, stop_ours)
+        await self._ours("cold", did, camera)
         # Somebody else looks at it from now on.
         await cast(client, camera, other)
-        # The moments are spread over a group of pictures.
-        await asyncio.sleep(1.0 + number * 0.37 % _GOP_SECONDS)
-        await self._once("warm", did, ours, stop_ours)
-        await self._theirs("play_stream", did, theirs, stop_theirs)
+        await self._spread(number)
+        await self._ours("warm", did, camera)
+        await self._tried("play_stream", did, theirs, stop_theirs)
         await stop_cast(client, camera, other)
         await self._quiet(second_did)
-        await self._theirs(_PLAY_STREAM_COLD, second_did, lambda: theirs(second), stop_theirs)
+        await self._tried(_PLAY_STREAM_COLD, second_did, lambda: theirs(second), stop_theirs)
 
-    async def _theirs(
+    async def _converted(self, number: int) -> None:
+        """Show a camera whose pictures the display does not play."""
+        cold, warm = _CONVERTED
+        cameras = self._cameras(large=True)
+        did, camera = cameras[number % len(cameras)]
+        await self._spread(number)
+        await self._ours(cold, did, camera)
+        await cast(self.house.client, camera, self._displays[1])
+        await self._spread(number)
+        await self._ours(warm, did, camera)
+        await stop_cast(self.house.client, camera, self._displays[1])
+
+    def _cameras(self, *, large: bool) -> list[tuple[int, str]]:
+        every = self.house.entities.cameras.items()
+        return [(did, entity) for did, entity in every if is_large(did) is large]
+
+    @property
+    def _displays(self) -> tuple[str, str]:
+        of = self.house.entities.displays
+        return of[SHOWN], of[OTHER]
+
+    @staticmethod
+    async def _spread(number: int) -> None:
+        """Wait, so that the moments are spread over a group of pictures."""
+        await asyncio.sleep(1.0 + number * 0.37 % GOP_SECONDS)
+
+    async def _ours(self, kind: str, did: int, camera: str) -> None:
+        client, shown = self.house.client, self._displays[0]
+        if kind.endswith("cold"):
+            await self._quiet(did)
+        await self._tried(
+            kind,
+            did,
+            lambda: cast(client, camera, shown),
+            lambda: stop_cast(client, camera, shown),
+        )
+
+    async def _tried(
         self,
         kind: str,
         did: int,
@@ -162,6 +201,7 @@ class _Run:
             await self._once(kind, did, begin, end)
         except BenchFailed as err:
             self.say(f"{kind}, once more: {err}")
+            self.casts.repeated += 1
             await end()
             await asyncio.sleep(1.0)
             await self._once(kind, did, begin, end)
@@ -178,7 +218,7 @@ class _Run:
         began = time.time() * 1000
         calling = asyncio.ensure_future(begin())
         try:
-            first = await self._first(did, since)
+            first = await self._first(did, since, calling)
             await calling
         finally:
             calling.cancel()
@@ -201,12 +241,14 @@ class _Run:
         await end()
         await asyncio.sleep(1.0)
 
-    async def _first(self, did: int, since: int) -> float:
+    async def _first(self, did: int, since: int, calling: asyncio.Future[object]) -> float:
         deadline = time.monotonic() + _PATIENCE
         while time.monotonic() < deadline:
             for frame in await self._frames(since):
                 if frame["did"] == did:
                     return float(frame["decoded_ms"])
+            if calling.done() and (error := calling.exception()) is not None:
+                raise BenchFailed(f"camera {did} cannot be shown: {error}")
             await asyncio.sleep(_POLL)
         raise BenchFailed(f"no picture of camera {did} on a display in {_PATIENCE:.0f} s")
 
@@ -222,7 +264,7 @@ class _Run:
 
     async def _news(self, what: str, since: int) -> list[dict[str, Any]]:
         host, port = self.house.plan.control
-        url = f"http://{host}:{port}/displays/{_SHOWN}/{what}?since={since}"
+        url = f"http://{host}:{port}/displays/{SHOWN}/{what}?since={since}"
         async with self.http.get(url) as response:
             news: list[dict[str, Any]] = (await response.json())[what]
             return news
@@ -270,37 +312,3 @@ def steps(
         "decoded": decoded,
     }
     return {step: max(0.0, times[step] - began) for step in STEPS}
-
-
-def _describe() -> dict[str, Any]:
-    """Return the description of a home: cameras at 720p, and two displays."""
-    return {
-        "cameras": [
-            {
-                "did": 3003003001 + index,
-                "model": "chuangmi.camera.021a04",
-                "name": f"Camera {index + 1}",
-                "scene": "kitchen",
-                "address": f"{_NETWORK}.{11 + index}",
-                "token": f"{0x62656E63 + index:08x}" * 4,
-                "transport": "udp",
-                "codec": "h264",
-                "audio": "pcma",
-                "fps": 15,
-                "gop_seconds": _GOP_SECONDS,
-                "qualities": {str(quality): [1280, 720] for quality in (1, 2, 3)},
-            }
-            for index in range(_CAMERAS)
-        ],
-        "displays": [
-            {"name": name, "address": f"{_NETWORK}.{61 + index}", "model": "Google Nest Hub"}
-            for index, name in enumerate((_SHOWN, _OTHER))
-        ],
-        "cloud": {
-            "address": f"{_NETWORK}.3",
-            "username": "demo@example.com",
-            "password": "open-sesame",
-            "region": "de",
-        },
-        "control": {"address": f"{_NETWORK}.2"},
-    }

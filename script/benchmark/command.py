@@ -23,11 +23,22 @@ from .casts import casts
 from .first_frame import first_frame
 from .home import DEVICES, STREAMS, TRANSPORTS, Home
 from .quantile import quantile
-from .report import Figures, case_table, cast_lines, rounded, scale_lines, table
-from .rpc import rpc
-from .scale import CAMERAS, scale
+from .report import (
+    Figures,
+    case_table,
+    cast_lines,
+    load_line,
+    rounded,
+    rpc_lines,
+    scale_lines,
+    table,
+    target_lines,
+)
+from .rpc import failing_calls, rpc
+from .scale import CAMERAS, IDLE_SECONDS, scale
 from .sides import OURS, PEER, Peer, both
 from .streams import Cost, streams
+from .targets import targets
 from .transcode import transcode
 
 if TYPE_CHECKING:
@@ -39,6 +50,8 @@ if TYPE_CHECKING:
 type Case = tuple[str, int]
 """Transport and number of streams."""
 _CALLS_PER_SECOND = 150
+_FAILING = 3
+"""Cameras that are asked with a wrong token."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -90,6 +103,14 @@ def _parser() -> argparse.ArgumentParser:
         help="measure nothing but what many cameras add to a Home Assistant",
     )
     parser.add_argument(
+        "--idle",
+        type=_within(1, 3600),
+        default=IDLE_SECONDS,
+        metavar="SECONDS",
+        help=f"their traffic at rest is counted for so long (default: {IDLE_SECONDS})",
+    )
+    parser.add_argument("--rpc", action="store_true", help="measure nothing but control calls")
+    parser.add_argument(
         "--case",
         type=_case,
         metavar="TRANSPORT:N",
@@ -126,7 +147,7 @@ def _within(low: int, high: int) -> Callable[[str], int]:
 
 
 async def bench(
-    seconds: int, rounds: int, counts: Sequence[int], shown: int, cameras: int
+    seconds: int, rounds: int, counts: Sequence[int], shown: int, cameras: int, idle: int
 ) -> Figures:
     """Measure everything; raises `HouseError`."""
     progress = Progress("bench")
@@ -134,7 +155,10 @@ async def bench(
     with tempfile.TemporaryDirectory(prefix="bench-mi-camera-") as name:
         folder = Path(name)
         progress.say("starting the simulated home")
-        async with Home(folder) as home:
+        async with (
+            Home(folder) as home,
+            failing_calls(home.cameras[-_FAILING:], folder) as failing,
+        ):
             peer = Peer(find_go2rtc(), progress.say)
             progress.say(f"first pictures, {rounds} of each kind for each side")
             first = await first_frame(home, peer, folder, rounds)
@@ -149,14 +173,11 @@ async def bench(
             for count, transport in itertools.product(counts, TRANSPORTS):
                 progress.say(f"{count} × {transport}, {seconds} s")
                 costs[transport, count] = await run(home.replaying[transport][:count])
-            calls: dict[str, dict[str, dict[str, float]]] = {}
-            for count in (1, DEVICES):
-                progress.say(f"control calls, {count} at once")
-                devices = home.cameras[:count]
-                calls[str(count)] = await rpc(devices, folder, seconds * _CALLS_PER_SECOND)
+            calls = await _calls(home, folder, seconds, progress)
+            failures = await failing
         conversion = await transcode(folder, seconds, progress)
         on_displays = (await casts(folder, shown, progress)).figures() if shown else {}
-        many_cameras = await scale(folder, cameras, rounds, progress) if cameras else {}
+        many_cameras = await scale(folder, cameras, rounds, progress, idle) if cameras else {}
     progress.say("done")
     most = max(counts)
     many = [costs[transport, most] for transport in TRANSPORTS]
@@ -172,6 +193,7 @@ async def bench(
             many, lambda of: statistics.fmean(c.rss_mb - c.idle_mb for c in of) / most
         ),
         "rpc_ms": calls,
+        "rpc_failure": failures,
         **on_displays,
         **conversion,
         **many_cameras,
@@ -192,15 +214,40 @@ async def bench(
 async def bench_casts(rounds: int) -> Figures:
     """Measure casts only. Raises `HouseError`."""
     progress = Progress("bench")
+    load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="bench-mi-camera-") as name:
-        return (await casts(Path(name), rounds, progress)).figures()
+        figures = (await casts(Path(name), rounds, progress)).figures()
+    return {**figures, "run": {"load": [load, os.getloadavg()[0]], "cpus": os.cpu_count()}}
 
 
-async def bench_scale(cameras: int, rounds: int) -> Figures:
+async def _calls(home: Home, folder: Path, seconds: int, progress: Progress) -> Figures:
+    calls: dict[str, dict[str, dict[str, float]]] = {}
+    for count in (1, DEVICES):
+        progress.say(f"control calls, {count} at once")
+        calls[str(count)] = await rpc(home.cameras[:count], folder, seconds * _CALLS_PER_SECOND)
+    return calls
+
+
+async def bench_rpc(seconds: int) -> Figures:
+    """Measure control calls only. Raises `HouseError`."""
+    progress = Progress("bench")
+    with tempfile.TemporaryDirectory(prefix="bench-mi-camera-") as name:
+        folder = Path(name)
+        progress.say("starting the simulated home")
+        async with (
+            Home(folder) as home,
+            failing_calls(home.cameras[-_FAILING:], folder) as failing,
+        ):
+            calls = await _calls(home, folder, seconds, progress)
+            progress.say("control calls that fail")
+            return {"rpc_ms": calls, "rpc_failure": await failing}
+
+
+async def bench_scale(cameras: int, rounds: int, idle: int) -> Figures:
     """Measure many cameras only. Raises `HouseError`."""
     progress = Progress("bench")
     with tempfile.TemporaryDirectory(prefix="bench-mi-camera-") as name:
-        return await scale(Path(name), cameras, rounds, progress)
+        return await scale(Path(name), cameras, rounds, progress, idle)
 
 
 async def bench_case(case: Case, seconds: int, profile: Path | None) -> Figures:
@@ -268,14 +315,17 @@ async def _run(arguments: argparse.Namespace) -> Figures:
         return await bench_case(arguments.case, arguments.seconds, arguments.profile)
     if arguments.casts_only:
         return await bench_casts(arguments.casts)
+    if arguments.rpc:
+        return await bench_rpc(arguments.seconds)
     if arguments.scale:
-        return await bench_scale(arguments.cameras, arguments.rounds)
+        return await bench_scale(arguments.cameras, arguments.rounds, arguments.idle)
     return await bench(
         arguments.seconds,
         arguments.rounds,
         arguments.streams,
         arguments.casts,
         arguments.cameras,
+        arguments.idle,
     )
 
 
@@ -291,6 +341,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error("--profile needs --case")
     try:
         figures = rounded(asyncio.run(_run(arguments)))
+        if reached := targets(figures):
+            figures["targets"] = reached
     except (HouseError, OSError) as err:
         print(f"bench: {err}", file=sys.stderr)
         return 1
@@ -300,9 +352,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.json:
         print(json.dumps(figures))
     elif arguments.casts_only:
-        print("\n".join(cast_lines(figures)))
+        lines = [*cast_lines(figures), *target_lines(figures), "", load_line(figures)]
+        print("\n".join(lines))
+    elif arguments.rpc:
+        print("\n".join(rpc_lines(figures)))
     elif arguments.scale:
-        print("\n".join(scale_lines(figures)))
+        print("\n".join([*scale_lines(figures), *target_lines(figures)]))
     elif arguments.case is not None:
         print(case_table(figures))
     else:

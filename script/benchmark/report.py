@@ -12,6 +12,8 @@ type Figures = dict[str, Any]
 
 _LABEL: Final = 38
 _COLUMN: Final = 13
+_WHOLE: Final = 100
+"""From this on a figure needs no decimals."""
 _STEP_LABEL: Final = 31
 _STEP: Final = 12
 _STEPS: Final = {
@@ -40,14 +42,8 @@ def table(figures: Figures) -> str:
         _row("per stream", figures["rss_mb_per_stream"], 2),
         _row("process before the first stream", run["idle_rss_mb"], 1),
         "",
-        _line("", "ours", "python-miio"),
-        "One control call, ms",
+        *rpc_lines(figures),
     ]
-    for count, sides in figures["rpc_ms"].items():
-        devices = f"{count} device{'s at once' if count != '1' else ''}"
-        for name in ("p50", "p99", "cpu"):
-            label = f"{devices}, {'CPU' if name == 'cpu' else name}"
-            lines.append(_row(label, {side: of[name] for side, of in sides.items()}, 2))
     if "cast_ms" in figures:
         lines += ["", *cast_lines(figures)]
     if (costs := figures["transcode_cpu_percent"]) is not None:
@@ -59,20 +55,43 @@ def table(figures: Figures) -> str:
         ]
     if "scale" in figures:
         lines += ["", *scale_lines(figures)]
-    due, seconds, (before, after) = run["key_frame_due_ms"], run["seconds"], run["load"]
+    lines += target_lines(figures)
+    due, seconds = run["key_frame_due_ms"], run["seconds"]
     rate = run["kbit_per_second"]["ours"] / 1000
     lines += [
         "",
         f"* The camera's own next key frame came after {due:.1f} ms (median).",
         f"  Streams ran {seconds} s each, {rate:.2f} Mbit/s of MPEG-TS.",
-        f"  Load average {before:.1f} before and {after:.1f} after, {run['cpus']} CPUs.",
+        f"  {load_line(figures)}",
     ]
     return "\n".join(lines)
+
+
+def load_line(figures: Figures) -> str:
+    """Return what else the machine had to do."""
+    run = figures["run"]
+    before, after = run["load"]
+    return f"Load average {before:.1f} before and {after:.1f} after, {run['cpus']} CPUs."
 
 
 def case_table(figures: Figures) -> str:
     """Return the figures of some streams only."""
     return "\n".join([_line("", "ours", "go2rtc"), *_cases(figures)])
+
+
+def rpc_lines(figures: Figures) -> list[str]:
+    """Return what control calls take, and how soon it is told that one has failed."""
+    lines = [_line("", "ours", "python-miio"), "One control call, ms"]
+    for count, sides in figures["rpc_ms"].items():
+        devices = f"{count} device{'s at once' if count != '1' else ''}"
+        for name in ("p50", "p99", "cpu"):
+            label = f"{devices}, {'CPU' if name == 'cpu' else name}"
+            lines.append(_row(label, {side: of[name] for side, of in sides.items()}, 2))
+    lines.append("Until it is told that one has failed, s")
+    for kind, sides in figures["rpc_failure"].items():
+        seconds = {side: of["ms"] / 1000 for side, of in sides.items()}
+        lines.append(_row(kind.replace("_", " "), seconds, 2))
+    return lines
 
 
 def cast_lines(figures: Figures) -> list[str]:
@@ -82,17 +101,39 @@ def cast_lines(figures: Figures) -> list[str]:
         "warm": "somebody looks already",
         "play_stream": "the same, camera.play_stream",
     }
-    delays = figures["cast_latency_ms"]
+    delays, steps = figures["cast_latency_ms"], figures["cast_steps_ms"]
     return [
         _line("", "p50", "p95"),
         "Action to the first picture on a display, ms",
-        *(_row(names[kind], of, 0) for kind, of in figures["cast_ms"].items()),
+        *(_row(name, figures["cast_ms"][kind], 0) for kind, name in names.items()),
+        "  and its pictures must be converted",
+        *(_row(f"  {names[kind]}", of, 0) for kind, of in figures["cast_ms"]["converted"].items()),
         "",
-        _line("", "ours", "play_stream"),
+        _line("", *delays),
         "Delay on the display, ms (median)",
         _row("capture to screen", delays, 0),
+        *_step_lines({side: steps[side] for side in ("ours", "play_stream")}),
+        *_step_lines({"converted": steps["converted"]}),
+    ]
+
+
+def target_lines(figures: Figures) -> list[str]:
+    """Return what is to be reached, and whether it is; nothing where nothing of it was measured."""
+    found = figures.get("targets")
+    if not found:
+        return []
+    return [
         "",
-        *_step_lines(figures["cast_steps_ms"]),
+        _line("Targets", "at most", "measured", ""),
+        *(
+            _line(
+                f"  {path}",
+                f"{of['target']:g}",
+                f"{of['value']:.0f}" if of["value"] >= _WHOLE else f"{of['value']:.3f}",
+                "met" if of["met"] else "NOT met",
+            )
+            for path, of in found.items()
+        ),
     ]
 
 
@@ -105,17 +146,26 @@ def scale_lines(figures: Figures) -> list[str]:
         ("polling, % of one core", "poll_cpu_percent", 2),
         ("one poll, CPU, ms", "poll_cpu_ms", 1),
         ("polls per camera and minute", "polls_per_minute", 2),
-        ("datagrams per poll", "datagrams_per_poll", 1),
+        ("datagrams sent per poll", "datagrams_per_poll", 1),
+        ("at rest: % of one core", "idle_cpu_percent", 2),
+        ("at rest: polls per camera and minute", "idle_polls_per_minute", 2),
         ("entities per camera", "entities_per_camera", 1),
     )
+    hourly = figures["idle_traffic_per_camera_hour"]
     return [
         f"{of['cameras']} cameras on one Home Assistant",
         *(_row(label, {"ours": of[name]}, digits) for label, name, digits in rows),
+        "At rest, per camera and hour",
+        _row("miio, datagrams", {"ours": hourly["miio_packets"]}, 0),
+        _row("miio, kB", {"ours": hourly["miio_bytes"] / 1000}, 1),
+        _row("cloud, requests", {"ours": hourly["requests"]}, 0),
+        _row("cloud, kB", {"ours": hourly["cloud_bytes"] / 1000}, 1),
     ]
 
 
 def _step_lines(steps: Figures) -> Iterator[str]:
     """Return what happens until the first picture is decoded, and when."""
+    yield ""
     kinds = [(side, kind) for side, of in steps.items() for kind in of]
     yield _steps("Steps to it, ms from the action", *(side for side, _ in kinds))
     yield _steps("  p50 / p95", *(kind for _, kind in kinds))

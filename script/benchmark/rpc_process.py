@@ -1,7 +1,10 @@
 """Control calls as a process: this integration's endpoint, or python-miio in threads.
 
-A line in, a line out: {"devices": [[address, token]…]} prepares, and {"polls": number} asks all
-devices at once, that many times; the answer tells every call's time and the CPU time of one, in ms.
+A line in, a line out: {"side": "ours" or other, "devices": [[address, token]…]} prepares, and
+{"polls": number} asks all devices at once, that many times; the answer tells every call's time and
+the CPU time of one, in ms. {"failing": [[address, token]…]} asks others once, all at once, that
+cannot answer; the answer tells for each how long it took until that was known, in ms, and how it
+was told: [[ms, text]…].
 """
 
 from __future__ import annotations
@@ -98,17 +101,39 @@ async def _timed(client: _Client, number: int) -> float:
     return took * 1000
 
 
+async def _failed(client: _Client, number: int) -> tuple[float, str]:
+    began = time.perf_counter()
+    try:
+        await client.call(number)
+    except Exception as err:  # noqa: BLE001 - whatever it is, that is what is told
+        return (time.perf_counter() - began) * 1000, f"{type(err).__name__}: {err}"
+    raise RuntimeError("a device that cannot answer did")
+
+
+async def _failures(side: str, devices: Sequence[tuple[str, str]]) -> dict[str, Any]:
+    client = await _client(side, devices)
+    try:
+        calls = (_failed(client, number) for number in range(len(devices)))
+        return {"failures": await asyncio.gather(*calls)}
+    finally:
+        await client.close()
+
+
 async def _serve() -> None:
     client: _Client | None = None
+    side = ""
     devices: list[tuple[str, str]] = []
     try:
         async for question in lines():
             answer: dict[str, Any] = {}
             if client is None:
+                side = question["side"]
                 devices = [(host, token) for host, token in question["devices"]]
-                client = await _client(question["side"], devices)
+                client = await _client(side, devices)
                 # The first call of each says hello.
                 await asyncio.gather(*(_timed(client, number) for number in range(len(devices))))
+            elif (failing := question.get("failing")) is not None:
+                answer = await _failures(side, [(host, token) for host, token in failing])
             else:
                 took: list[float] = []
                 cpu = time.process_time()

@@ -3,14 +3,18 @@
 A line in, a line out. The first, {"folder": path, "port": number, "cloud": url or null}, starts
 it there and is answered by {"seconds": until it had started, "cpu": seconds}; without a cloud the
 integration is left out. Then {"add": {username, password, region}} signs in and adds all cameras;
-{"answered": number} waits until as many have answered; {"cost": seconds} tells {"cpu": seconds,
-"polls", "datagrams", "entities"} of so long; {"off": true} switches pictures off. It ends with
-its input.
+{"answered": number} waits until as many have answered; {"off": true} switches pictures off;
+{"cost": seconds} tells {"seconds", "cpu": seconds, "polls", "datagrams", "entities"} of so long,
+and so do {"begin": true} and {"end": true} of the time between them. {"rest": seconds} has all
+cameras be as they are when nothing has happened for long, and waits at most so long until they
+are. It ends with its input.
 """
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from datetime import timedelta
 import json
 from pathlib import Path
 import sys
@@ -18,6 +22,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from homeassistant import bootstrap
+from homeassistant.helpers import entity_registry as er
 from homeassistant.runner import RuntimeConfig, create_event_loop
 
 from simulator.house.hass import Hass
@@ -79,45 +84,98 @@ def _polls(hub: Hub) -> int:
     return sum(one.polling.polls for one in hub.cameras.values())
 
 
-async def _cost(hub: Hub, seconds: float) -> dict[str, float]:
-    await asyncio.sleep(_REST)
-    polls, sent, cpu = _polls(hub), hub.miio.counters.sent, time.process_time()
-    await asyncio.sleep(seconds)
-    return {
-        "cpu": time.process_time() - cpu,
-        "polls": _polls(hub) - polls,
-        "datagrams": hub.miio.counters.sent - sent,
-        "entities": len(hub.hass.states.async_all()),
-    }
+def _entities(hub: Hub) -> int:
+    """Count the entities of cameras that are there; neither the hub's own nor another's."""
+    entries = er.async_entries_for_config_entry(er.async_get(hub.hass), hub.entry.entry_id)
+    return sum(
+        one.config_subentry_id in hub.cameras and hub.hass.states.get(one.entity_id) is not None
+        for one in entries
+    )
 
 
-async def _answer(hass: HomeAssistant, question: Mapping[str, Any]) -> dict[str, float]:
-    if (account := question.get("add")) is not None:
-        await _add(hass, account)
-    hub = _hub(hass)
-    if (cameras := question.get("answered")) is not None:
-        await _answered(hub, cameras)
-    if question.get("off", False):
-        await hub.kill_switch.async_engage()
-    if (seconds := question.get("cost")) is not None:
-        return await _cost(hub, seconds)
-    return {}
+class _Cost:
+    """What Home Assistant has cost since this was made."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+        self._before = self._now()
+
+    def _now(self) -> tuple[float, float, int, int]:
+        hub = self._hub
+        return time.monotonic(), time.process_time(), _polls(hub), hub.miio.counters.sent
+
+    def told(self) -> dict[str, float]:
+        pairs = zip(self._before, self._now(), strict=True)
+        seconds, cpu, polls, sent = (after - before for before, after in pairs)
+        return {
+            "seconds": seconds,
+            "cpu": cpu,
+            "polls": polls,
+            "datagrams": sent,
+            "entities": _entities(self._hub),
+        }
+
+
+async def _rest(hub: Hub, seconds: float) -> None:
+    """Have cameras be asked as seldom as after minutes in which nothing has changed.
+
+    Each gets there with its next poll.
+    """
+    cameras = hub.cameras.values()
+    for one in cameras:
+        one.polling.pace = replace(one.polling.pace, active_for=0.0)
+    until = time.monotonic() + seconds
+    active = timedelta(seconds=max((one.polling.pace.active for one in cameras), default=0.0))
+    while time.monotonic() < until and any(  # noqa: ASYNC110
+        one.update_interval is None or one.update_interval <= active for one in cameras
+    ):
+        await asyncio.sleep(0.1)
+
+
+class _Server:
+    """Answers what is asked of a Home Assistant that runs."""
+
+    def __init__(self, hass: HomeAssistant) -> None:
+        self._hass = hass
+        self._begun: _Cost | None = None
+
+    async def answer(self, question: Mapping[str, Any]) -> dict[str, float]:
+        if (account := question.get("add")) is not None:
+            await _add(self._hass, account)
+        hub = _hub(self._hass)
+        if (cameras := question.get("answered")) is not None:
+            await _answered(hub, cameras)
+        if question.get("off", False):
+            await hub.kill_switch.async_engage()
+            await asyncio.sleep(_REST)
+        if (seconds := question.get("rest")) is not None:
+            await _rest(hub, seconds)
+        if (seconds := question.get("cost")) is not None:
+            cost = _Cost(hub)
+            await asyncio.sleep(seconds)
+            return cost.told()
+        if question.get("begin", False):
+            self._begun = _Cost(hub)
+        if question.get("end", False) and self._begun is not None:
+            return self._begun.told()
+        return {}
 
 
 async def _serve() -> None:
     hass: HomeAssistant | None = None
+    server: _Server | None = None
     try:
         async for question in lines():
-            answer: dict[str, float] = {}
-            if hass is None:
+            if server is None:
                 began, cpu = time.monotonic(), time.process_time()
                 hass = await _start(Path(question["folder"]), question["port"], question["cloud"])
                 answer = {
                     "seconds": time.monotonic() - began,
                     "cpu": time.process_time() - cpu,
                 }
+                server = _Server(hass)
             else:
-                answer = await _answer(hass, question)
+                answer = await server.answer(question)
             print(json.dumps(answer), flush=True)
     finally:
         if hass is not None:

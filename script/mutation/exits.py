@@ -228,8 +228,8 @@ EXITS: Final[tuple[Mutant, ...]] = (
         name="command-of-before",
         breaks="a lens is woken by a command of before pictures were switched off",
         file="coordinator.py",
-        old="self.device.set_power(on, allowed=lambda: permit.valid)",
-        new="self.device.set_power(on, allowed=lambda: self.may_ask)",
+        old="device.set_power(on, allowed=allowed)",
+        new="device.set_power(on, allowed=lambda: self.may_ask)",
         tests=(f"{ASKED}::test_no_command_of_before_when_pictures_are_on_again",),
     ),
     Mutant(

@@ -8,6 +8,8 @@ from .addresses import ADDRESSES
 from .cast_hls import CAST_HLS
 from .cast_policy import CAST_POLICY
 from .displays import DISPLAYS
+from .event_pictures import EVENT_PICTURES
+from .events import EVENTS
 from .exits import EXITS
 from .freshness import FRESHNESS
 from .identity import IDENTITY
@@ -30,5 +32,7 @@ MUTANTS: Final[tuple[Mutant, ...]] = (
     *SWITCH,
     *IDENTITY,
     *SETTINGS,
+    *EVENT_PICTURES,
+    *EVENTS,
     *DISPLAYS,
 )

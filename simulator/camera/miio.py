@@ -25,6 +25,7 @@ from simulator.camera.miio_packet import (
     is_hello,
     read_header,
 )
+from simulator.camera.miio_push import PushServer
 from simulator.camera.rpc import RpcError
 
 if TYPE_CHECKING:
@@ -98,6 +99,13 @@ class MiioServer:
         self.methods = MiioMethods(spec, state, on_restart=on_reboot, on_wake=on_wake)
         self.ignored_count = 0
         """Datagrams answered with silence because something in them was wrong."""
+        self.packets = 0
+        """Datagrams that came and went, whatever they were."""
+        self.bytes = 0
+        """The payload of those."""
+        self.push = PushServer(self._push, self.methods.miot.values) if spec.push else None
+        """What it tells subscribers by itself, where it does."""
+        self._unfollow: Callable[[], None] | None = None
         self._spec = spec
         self._port = port
         self._state = state
@@ -129,12 +137,19 @@ class MiioServer:
         except OSError:
             await self.stop()
             raise
+        if self.push is not None:
+            self._unfollow = self._state.subscribe(self.push.changed)
 
     async def stop(self) -> None:
         """Close the socket; answers still on their way are dropped."""
         for handle in self._delayed:
             handle.cancel()
         self._delayed.clear()
+        if self.push is not None:
+            self.push.forget()
+        if self._unfollow is not None:
+            self._unfollow()
+            self._unfollow = None
         if self._broadcasts is not None:
             self._broadcasts.abort()
             self._broadcasts = None
@@ -147,6 +162,8 @@ class MiioServer:
         """Start the stamp anew and forget replies, as after a power cut."""
         self._booted = self._clock()
         self._cache.clear()
+        if self.push is not None:
+            self.push.forget()
 
     def _receive_broadcast(self, data: bytes, address: Address) -> None:
         """Hear hellos only: what is sealed is for one camera."""
@@ -155,6 +172,7 @@ class MiioServer:
 
     def receive(self, data: bytes, address: Address) -> None:
         """One datagram came in."""
+        self._count(data)
         knobs = self.knobs
         if (
             self._state.sleeping
@@ -166,15 +184,18 @@ class MiioServer:
             self._send(self._rubbish(), address)
         elif is_hello(data):
             tail = bytes(16) if knobs.unprovisioned else b"\xff" * 16
+            tail = (self.push.offer(data) if self.push else None) or tail
             self._send(
                 hello_reply(self._device_id, self.stamp, reserved=knobs.reserved, tail=tail),
                 address,
             )
         else:
             try:
-                reply = self._answer(data)
+                reply = self._answer(data, address)
             except PacketError:
                 self.ignored_count += 1
+                return
+            if not reply:
                 return
             # Sealed last, so that the stamp is the one of the answer.
             self._send(
@@ -187,14 +208,19 @@ class MiioServer:
                 address,
             )
 
-    def _answer(self, data: bytes) -> bytes:
-        """Reply text to a sealed request; raises `PacketError` where a device keeps silent."""
+    def _answer(self, data: bytes, address: Address) -> bytes:
+        """Reply text to a sealed request; raises `PacketError` where a device keeps silent.
+
+        Empty for what was itself an answer.
+        """
         header = read_header(data)
         if header.device_id != self._device_id:
             raise PacketError("for another device")
         if not -self.knobs.oldest_stamp <= header.stamp - self.stamp <= self.knobs.newest_stamp:
             raise PacketError("stamp outside the window")
         request = _parse(self._cipher.open(data))
+        if self.push is not None and self.push.answer(request, address):
+            return b""
         request_id = request.get("id")
         if (
             not isinstance(request_id, int)
@@ -207,17 +233,21 @@ class MiioServer:
         if (cached := self._cache.get(request_id)) is not None:
             return cached.reply
         self._state.rpc_count += 1
-        reply = json.dumps(self._carry_out(request_id, request), separators=(",", ":")).encode()
+        reply = json.dumps(
+            self._carry_out(request_id, request, address), separators=(",", ":")
+        ).encode()
         self._cache[request_id] = _Cached(now, reply)
         return reply
 
-    def _carry_out(self, request_id: int, request: dict[str, JSON]) -> JSON:
+    def _carry_out(self, request_id: int, request: dict[str, JSON], address: Address) -> JSON:
         method, params = request.get("method"), request.get("params", [])
         if self.knobs.errors:
             code, message = self.knobs.errors.pop(0)
             return {"id": request_id, "error": {"code": code, "message": message}}
         try:
-            reply = self.methods.reply(method if isinstance(method, str) else "", params)
+            name = method if isinstance(method, str) else ""
+            reply = self.push.reply(name, params, address) if self.push else None
+            reply = reply or self.methods.reply(name, params)
         except RpcError as err:
             return {"id": request_id, "error": {"code": err.code, "message": err.message}}
         return {"id": request_id, **reply}
@@ -241,6 +271,11 @@ class MiioServer:
         sealed[-1] ^= 0x55
         return bytes(sealed)
 
+    def _push(self, request: dict[str, JSON], address: Address) -> None:
+        text = json.dumps(request, separators=(",", ":")).encode()
+        if not self.knobs.silent:
+            self._send(self._cipher.seal(self._device_id, self.stamp, text), address)
+
     def _send(self, data: bytes, address: Address) -> None:
         if self.knobs.latency <= 0:
             self._transmit(data, address)
@@ -255,7 +290,12 @@ class MiioServer:
 
     def _transmit(self, data: bytes, address: Address) -> None:
         if self._transport is not None:
+            self._count(data)
             self._transport.sendto(data, address)
+
+    def _count(self, data: bytes) -> None:
+        self.packets += 1
+        self.bytes += len(data)
 
 
 class _Protocol(asyncio.DatagramProtocol):

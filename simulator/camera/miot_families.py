@@ -119,6 +119,7 @@ CHUANGMI: Final = MiotSpec(
     },
     _card_actions(4),
     _SERVICES,
+    {(5, 2): "object-motion", (5, 4): "doorbell-ring"},
 )
 _TRACKED: Final = MiotSpec({**CHUANGMI.properties, (2, 8): _TRACKING}, CHUANGMI.actions, _SERVICES)
 ISA: Final = MiotSpec(
@@ -134,8 +135,10 @@ ISA: Final = MiotSpec(
         (7, 2): MiotAction("stop-stream"),
     },
     {**_SERVICES, 7: "p2p-stream"},
+    # Numbers and names are the simulator's own.
+    {(5, 1): "motion-detected", (5, 2): "people-detected", (5, 7): "baby-crying", (7, 1): "ready"},
 )
-_HLMAX: Final = MiotSpec(
+_DUAL: Final = MiotSpec(
     {
         **_COMMON,
         (2, 3): _ISA_NIGHT,
@@ -146,6 +149,24 @@ _HLMAX: Final = MiotSpec(
     },
     {**_card_actions(4), (2, 2): MiotAction("restart-device")},
     _SERVICES,
+)
+# What service 6 of this one is called has not been told; its properties' names have.
+_HLMAX: Final = MiotSpec(
+    {
+        **_DUAL.properties,
+        (2, 9): MiotProperty("hdr-mode", Format.BOOL, default=False),
+        (2, 10): MiotProperty("human-tracking", Format.BOOL, default=False),
+        (2, 12): MiotProperty("image-distortion-correction", Format.BOOL, default=True),
+        (6, 10): MiotProperty("hl-audible-alarm", Format.BOOL, default=False),
+        (6, 11): MiotProperty(
+            "hl-filllight-lum", Format.UINT8, limits=(0, 100), step=5, default=50
+        ),
+        (6, 16): MiotProperty("hl-filllight-switch", Format.BOOL, default=False),
+        (9, 1): MiotProperty("fav-area", Format.STRING, writable=False, default=""),
+        (9, 2): MiotProperty("active-fav-area", Format.UINT8, limits=(0, 64)),
+    },
+    _DUAL.actions,
+    {**_SERVICES, 6: "whatever", 9: "camera-fav-area"},
 )
 _700SA: Final = MiotSpec(
     {
@@ -166,7 +187,30 @@ _700SA: Final = MiotSpec(
         (2, 7): _recording({0: "Stop Record", 1: "Dynamic Record", 2: "Continue Record"}),
     },
     _HLMAX.actions,
-    _SERVICES,
+    _HLMAX.services,
+)
+# As the public list of specifications has it for 082ac1, the memory card and more left out: its
+# switch is where no other family has it.
+_CAMERA_4: Final = MiotSpec(
+    {
+        (2, 3): MiotProperty(
+            "night-shot", Format.UINT8, labels={0: "On", 1: "Off", 2: "Auto"}, default=2
+        ),
+        (2, 4): MiotProperty(
+            "image-rollover", Format.UINT16, limits=(0, 180), step=180, unit="arcdegrees"
+        ),
+        (2, 5): _WATERMARK,
+        (2, 7): MiotProperty("glimmer-full-color", Format.BOOL, legacy="full_color"),
+        (2, 9): MiotProperty("human-tracking", Format.BOOL, default=False),
+        (2, 11): _recording({0: "Stop Record", 1: "Dynamic Record", 2: "Continue Record"}),
+        (2, 12): MiotProperty(
+            "power-frequency", Format.UINT8, labels={1: "50", 2: "60"}, default=1
+        ),
+        (2, 14): MiotProperty("image-distortion-correction", Format.BOOL, default=True),
+        (2, 22): _POWER,
+    },
+    {(2, 2): MiotAction("restart-device")},
+    {2: "camera-control"},
 )
 _MOC: Final = MiotSpec(
     {
@@ -187,7 +231,8 @@ _FAMILIES: Final[tuple[tuple[str, MiotSpec], ...]] = (
     ("isa.camera.500", _HLMAX),
     ("isa.", ISA),
     ("mxiang.camera.moc", _MOC),
-    ("mxiang.", _HLMAX),
+    ("mxiang.", _DUAL),
+    ("xiaomi.camera.08", _CAMERA_4),
     ("chuangmi.camera.069", _TRACKED),
     ("chuangmi.camera.039c01", _TRACKED),
     ("", CHUANGMI),
@@ -220,4 +265,5 @@ def spec_for(camera: CameraSpec) -> MiotSpec:
         {**spec.properties, **_BATTERY_PROPERTIES},
         {**spec.actions, **_BATTERY_ACTIONS},
         {**spec.services, 7: "p2p-stream", 9: "p2p-stream", 12: "night-vision"},
+        spec.events,
     )

@@ -50,6 +50,14 @@ class MiotMethods:
             "action": self._action,
         }
 
+    def values(self) -> dict[tuple[int, int], Value]:
+        """Return what can be read now, by (siid, piid)."""
+        return {
+            iid: self._read(iid, prop)
+            for iid, prop in self._miot.properties.items()
+            if prop.readable
+        }
+
     def _get_properties(self, params: JSON) -> dict[str, JSON]:
         result: list[JSON] = []
         for item in _items(params):

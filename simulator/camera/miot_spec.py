@@ -78,6 +78,8 @@ class MiotSpec:
     actions: Mapping[Iid, MiotAction]
     services: Mapping[int, str]
     """Names of the services, by siid."""
+    events: Mapping[Iid, str] = field(default_factory=dict)
+    """Names of the events, by (siid, eiid)."""
 
     def instance(self, model: str) -> dict[str, Any]:
         """Describe it as the public service describes the model's instance."""
@@ -103,6 +105,16 @@ class MiotSpec:
                             "out": [],
                         }
                         for iid, one in self.actions.items()
+                        if iid[0] == siid
+                    ],
+                    "events": [
+                        {
+                            "iid": iid[1],
+                            "type": _type("event", one, model),
+                            "description": one.replace("-", " ").title(),
+                            "arguments": [],
+                        }
+                        for iid, one in self.events.items()
                         if iid[0] == siid
                     ],
                 }

@@ -161,6 +161,7 @@ class MissSession:
         if not self._camera.admit():
             return Status.TOO_MANY_SESSIONS
         self.authenticated = True
+        keys.ledger.note("session key", self._key)
         return Status.OK
 
     def _tick(self) -> None:

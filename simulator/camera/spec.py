@@ -45,6 +45,8 @@ class CameraSpec:
     """The form of motor command it obeys. None: it has no motor and answers none."""
     search: SearchKind = "any"
     """Which LAN searches it hears: all, or only those sent to a broadcast address."""
+    push: bool = False
+    """Tells subscribers of the LAN by itself what changes and what it notices."""
     asleep: bool = False
     """A battery camera: silent until woken, and asleep again some time after its last viewer."""
     lenses: int = 1

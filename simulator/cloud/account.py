@@ -21,6 +21,7 @@ from urllib.parse import urlencode
 
 from simulator.cloud.challenges import EMAIL, PHONE, Challenges
 from simulator.cloud.memory import load, save
+from simulator.ledger import Ledger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -113,7 +114,9 @@ class AccountService:
         self._sessions: OrderedDict[str, ServiceSession] = OrderedDict()
         self._failures: dict[str, int] = {}
         self._memory = memory
-        self.challenges = Challenges(clock)
+        self.ledger = Ledger()
+        """Every secret it has handed out."""
+        self.challenges = Challenges(clock, self.ledger)
         """Captchas, codes and QR codes."""
         self.demand: LoginDemand | None = None
         """Asked of the next password log-in, once."""
@@ -293,6 +296,7 @@ class AccountService:
             self._clock() + self.token_seconds,
         )
         _remember(self._sessions, session.service_token, session, _MAX_TOKENS)
+        self.ledger.note("service token", session.service_token)
         self._save()
         return session
 
@@ -309,6 +313,7 @@ class AccountService:
     def _new_pass_token(self, account: Account, device_id: str) -> str:
         token = "V1:" + base64.b64encode(os.urandom(120)).decode()
         _remember(self._pass_tokens, token, _PassToken(account, device_id), _MAX_TOKENS)
+        self.ledger.note("pass token", token)
         self._save()
         return token
 
@@ -358,6 +363,15 @@ class AccountService:
             {"d": "wb_sim", "ticket": "0", "pwd": "1", "auth": ticket, "nonce": nonce}
         )
         encrypted_id = hashlib.sha256(account.user_id.encode()).hexdigest()[:22]
+        psecurity = os.urandom(16)
+        handed_out: dict[str, str | bytes] = {
+            "ssecurity": ssecurity,
+            "psecurity": psecurity,
+            "STS ticket": ticket,
+            "encrypted user id": encrypted_id,
+        }
+        for kind, secret in handed_out.items():
+            self.ledger.note(kind, secret)
         return Reply(
             {
                 "qs": "%3Fsid%3Dxiaomiio%26_json%3Dtrue",
@@ -370,7 +384,7 @@ class AccountService:
                 "userId": int(account.user_id),
                 "cUserId": encrypted_id,
                 "result": "ok",
-                "psecurity": base64.b64encode(os.urandom(16)).decode(),
+                "psecurity": base64.b64encode(psecurity).decode(),
                 "captchaUrl": None,
                 "location": f"{callback}?{query}",
                 "pwd": 1,

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from PIL import Image, ImageDraw, ImageFont
 
+from simulator.ledger import Ledger
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -55,9 +57,12 @@ class QrTicket:
 class Challenges:
     """All that are open; the oldest go first."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, ledger: Ledger | None = None
+    ) -> None:
         """Begin with none."""
         self._clock = clock
+        self._ledger = Ledger() if ledger is None else ledger
         self._captchas: OrderedDict[str, str] = OrderedDict()
         self._verifications: OrderedDict[str, Verification] = OrderedDict()
         self._tickets: OrderedDict[str, QrTicket] = OrderedDict()
@@ -78,6 +83,8 @@ class Challenges:
         text = "".join(secrets.choice(_LETTERS) for _ in range(5))
         ick = secrets.token_hex(12)
         _remember(self._captchas, ick, text)
+        self._ledger.note("captcha answer", text)
+        self._ledger.note("captcha cookie", ick)
         return ick, _draw(text)
 
     def captcha_solved(self, ick: str, text: str) -> bool:
@@ -99,7 +106,10 @@ class Challenges:
     def new_verification(self, account: Account, device_id: str, callback: str) -> str:
         """Begin one and return its context."""
         context = secrets.token_urlsafe(24)
-        _remember(self._verifications, context, Verification(account, device_id, callback))
+        verification = Verification(account, device_id, callback)
+        _remember(self._verifications, context, verification)
+        self._ledger.note("verification context", context)
+        self._ledger.note("verification cookie", verification.session)
         return context
 
     def by_context(self, context: str) -> Verification | None:
@@ -122,7 +132,8 @@ class Challenges:
         if verification.sent >= MAX_CODES:
             return False
         verification.sent += 1
-        verification.codes[flag] = f"{secrets.randbelow(10**6):06d}"
+        verification.codes[flag] = code = f"{secrets.randbelow(10**6):06d}"
+        self._ledger.note("verification code", code)
         return True
 
     def right_code(self, verification: Verification, flag: int, code: str) -> bool | None:
@@ -142,6 +153,7 @@ class Challenges:
         ticket = secrets.token_urlsafe(24)
         ends = self._clock() + self.qr_seconds
         _remember(self._tickets, ticket, QrTicket(device_id, callback, ends))
+        self._ledger.note("QR ticket", ticket)
         return ticket
 
     @property

@@ -29,10 +29,14 @@ class CloudDevice:
     pid: int = 0
     """Kind of connection: 0 Wi-Fi, 6 and others have no miio of their own."""
     parent_id: str = ""
+    region: str | None = None
+    """Where it is listed, None for where its owner's account is."""
     methods: MiioMethods | None = field(default=None, repr=False)
     """What carries out requests; None for a device that is only listed."""
     vendor: int | None = None
     """Transport of its pictures, None for a device without."""
+    firmware: str = ""
+    """The newest one there is for it; empty: what it runs."""
     online: Callable[[], bool] = field(default=lambda: True, repr=False)
 
     @classmethod

@@ -4,7 +4,8 @@
     /{region}/common/app/get/eventlist   of another region
 
 The parameters come in the query, signed and encrypted like those of the device API; the answer
-is in `data`. Items look as public clients read them, which is without a did.
+is in `data`. Items look as public clients read them, which is without a did, unless a knob says
+that they name their camera; only then a client may show their pictures, which `pictures` keeps.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from __future__ import annotations
 from collections import deque
 import time
 from typing import TYPE_CHECKING, Final
+
+from simulator.cloud.pictures import EventPictures
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,6 +46,9 @@ class EventLists:
         """Start with none."""
         self._events: dict[str, deque[dict[str, JSON]]] = {}
         self._count = 0
+        self.pictures = EventPictures()
+        self.names_did = False
+        """Let every item say whose it is."""
         self.foreign_did: str | None = None
         """When set, every item says it is this device's."""
         self.garbage = False
@@ -53,22 +59,33 @@ class EventLists:
         """The last requests' parameters."""
 
     def add(
-        self, did: str, name: str, at_ms: int | None = None, file_id: str | None = None
+        self,
+        did: str,
+        name: str,
+        at_ms: int | None = None,
+        file_id: str | None = None,
+        *,
+        png: bool = False,
     ) -> None:
         """Let a camera have noticed something, now or then."""
         self._count += 1
+        at_ms = int(time.time() * 1000) if at_ms is None else at_ms
         self._events.setdefault(did, deque(maxlen=_KEPT)).append(
             {
-                "createTime": int(time.time() * 1000) if at_ms is None else at_ms,
+                "createTime": at_ms,
                 "eventType": name,
                 "fileId": f"file-{self._count}" if file_id is None else file_id,
-                "imgStoreId": f"picture-{self._count}",
+                "imgStoreId": self.pictures.add(did, self._count, at_ms, png=png),
                 "videoStoreId": f"video-{self._count}",
                 "isAlarm": True,
                 "offset": 0,
                 "extraInfo": "",
             }
         )
+
+    def clear(self) -> None:
+        """Let nothing have been noticed."""
+        self._events.clear()
 
     def answer(self, did: str, data: Mapping[str, JSON]) -> JSON:
         """Return the `data` of an answer: newest first, and where to go on if there is more."""
@@ -85,8 +102,8 @@ class EventLists:
         ]
         found.sort(key=lambda event: str(event["createTime"]).zfill(20), reverse=True)
         page = found[: max(0, min(limit, _MOST))]
-        if self.foreign_did is not None:
-            page = [{**event, "did": self.foreign_did} for event in page]
+        if self.foreign_did is not None or self.names_did:
+            page = [{**event, "did": self.foreign_did or did} for event in page]
         more = len(found) > len(page) > 0
         last = page[-1]["createTime"] if page else 0
         return {

@@ -5,6 +5,7 @@
     /app/…                   the device API of the account's region
     /{region}/app/…          the device API of another region
     /common/…, /{region}/…   the service that lists what cameras have noticed; see `events`
+    /miot/…, /{region}/…     the service that keeps the pictures of that; see `pictures`
 
 A client that keeps the real host names in its requests (``de.api.io.mi.com``) is served by
 those, so that programs with hard-coded addresses can be led here.
@@ -28,6 +29,7 @@ from aiohttp import web
 from simulator.cloud.account import Account, AccountService, LoginRefusedError
 from simulator.cloud.api import ApiError, DeviceApi
 from simulator.cloud.events import PATH as EVENTS_PATH, EventLists
+from simulator.cloud.pictures import PATH as PICTURE_PATH, Trouble
 from simulator.cloud.sign_in_pages import SignInPages
 from simulator.cloud.signing import SignatureError, open_request
 from simulator.cloud.specs import SpecPages
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from simulator.camera.rpc import JSON
     from simulator.cloud.account import Reply
     from simulator.cloud.devices import CloudDevice
+    from simulator.cloud.homes import Homes
     from simulator.keys import KeyBook
 
 START: Final = "&&&START&&&"
@@ -89,7 +92,7 @@ class SimCloud:
         """Answer every request with status 200 and rubbish."""
         self.events = EventLists()
         """What cameras have noticed."""
-        self._api = DeviceApi(keys, self.events)
+        self._api = DeviceApi(keys, self.events, by_name)
         self.specs = SpecPages(lambda: self._api.models)
         """The service that describes models, which has nothing to do with accounts."""
         self._outage: Outage | None = None
@@ -114,7 +117,12 @@ class SimCloud:
 
     def add_device(self, username: str, device: CloudDevice) -> None:
         """Give a device to an account."""
-        self._api.add(username, device)
+        self.homes.add(username, device)
+
+    @property
+    def homes(self) -> Homes:
+        """Whose devices are whose, and whom they are shared with."""
+        return self._api.homes
 
     async def start(self) -> None:
         """Listen; raises `OSError` when the address is taken."""
@@ -128,6 +136,7 @@ class SimCloud:
         app.router.add_post("/{region:[a-z0-9]+}/app/{path:.*}", self._device_api)
         for prefix in ("", "/{region:[a-z0-9]+}"):
             app.router.add_get(prefix + EVENTS_PATH, self._event_list)
+            app.router.add_get(prefix + PICTURE_PATH, self._event_picture)
         self._stopping.clear()
         # A client that gives up ends its handler too.
         self._runner = web.AppRunner(
@@ -221,10 +230,23 @@ class SimCloud:
             return _auth_error(3, "auth err")
         return self._signed(request, EVENTS_PATH, dict(request.query), "data")
 
+    async def _event_picture(self, request: web.Request) -> web.Response:
+        # Clients that read them by ffmpeg send no cookies, so the token is in the query.
+        query = dict(request.query)
+        if not query.pop("yetAnotherServiceToken", ""):
+            return _auth_error(3, "auth err")
+        response = self._signed(request, PICTURE_PATH, query, None)
+        if self.events.pictures.hold is not None:
+            await self.events.pictures.hold.wait()
+        return response
+
     def _signed(
-        self, request: web.Request, path: str, form: Mapping[str, str], answer: str
+        self, request: web.Request, path: str, form: Mapping[str, str], answer: str | None
     ) -> web.Response:
-        """Answer a signed request; what is asked for goes under the name `answer`."""
+        """Answer a signed request; what is asked for goes under the name `answer`.
+
+        Without a name it is a picture, encrypted in a way of its own.
+        """
         self.requests += 1
         self.requests_by_path[self._api.name_of(path) or "other"] += 1
         cookies = request.cookies
@@ -239,10 +261,15 @@ class SimCloud:
         try:
             data = _data(opened.parameters.get("data", "{}"))
             region = _region(request, session.account)
+            if answer is None:
+                sealed = self._api.picture(session.account, region, data, session.ssecurity)
+                if self.events.pictures.trouble is Trouble.REDIRECT:
+                    raise web.HTTPFound(self.events.pictures.elsewhere)
+                return web.Response(body=sealed, content_type="image/jpeg")
             result = self._api.answer(session.account, region, path, data)
             body = {"code": 0, "message": "ok", answer: result}
         except ApiError as err:
-            body = {"code": err.code, "message": err.message, answer: None}
+            body = {"code": err.code, "message": err.message, answer or "data": None}
         sealed = opened.seal(json.dumps(body, ensure_ascii=False).encode())
         return web.Response(body=sealed, content_type="application/json")
 

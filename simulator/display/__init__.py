@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING
 import uuid
 
 from simulator.display.certificate import server_context
+from simulator.display.errors import PlaybackError
 from simulator.display.media import PlayerState
 from simulator.display.models import MODELS
 from simulator.display.player import GIVE_UP
 from simulator.display.players import ScreenPlayers
 from simulator.display.receiver import Receiver
+from simulator.display.refusal import Refusal, Refusals
 from simulator.display.screen import Screen
 from simulator.display.server import CastServer, SetupServer
 
 if TYPE_CHECKING:
+    from simulator.display.errors import MediaError
     from simulator.display.models import Model
     from simulator.display.wire import Json
 
@@ -52,8 +55,9 @@ class CastDisplay:
         """Stable: derived from the name."""
         self.screen = Screen()
         self._ports = cast_port, http_port, https_port
-        self._players = ScreenPlayers(self.screen, self.model, address, give_up)
-        self._receiver = Receiver(self._players)
+        self._refusals = Refusals()
+        self._players = ScreenPlayers(self.screen, self.model, address, give_up, self._refusals)
+        self._receiver = Receiver(self._players, self._refusals)
         self._cast = CastServer(self._receiver, ping_interval)
         self._setup = SetupServer(self._eureka_info())
 
@@ -76,9 +80,15 @@ class CastDisplay:
         await self._setup.stop()
         await self._players.stop()
 
-    def refuse(self, loads: int) -> None:
-        """Refuse the next so many LOADs, whatever they are."""
-        self._players.refuses = loads
+    def refuse(self, times: int, refusal: Refusal | None = None) -> None:
+        """Refuse the next so many LOADs, whatever they are, or what else `refusal` is about."""
+        self._refusals.set(times, refusal or Refusal())
+
+    def fail(self, code: MediaError) -> None:
+        """Have what plays now fail: idleReason ERROR, although it has begun."""
+        session = self._receiver.media.session if self._receiver.media is not None else None
+        if session is not None and session.player is not None:
+            session.failed(PlaybackError(code, "failed, as it was told to"))
 
     def state(self) -> dict[str, object]:
         """Return how things are, as the control API tells it.

@@ -22,8 +22,11 @@ class MediaError(IntEnum):
 class PlaybackError(Exception):
     """Playing cannot begin or go on."""
 
-    def __init__(self, code: MediaError, reason: str, *, final: bool = False) -> None:
-        """Remember the number for senders; `final` means that trying again is no use."""
-        super().__init__(f"{code.value} {code.name}: {reason}")
+    def __init__(self, code: MediaError | None, reason: str, *, final: bool = False) -> None:
+        """Remember the number for senders (None: they are told none).
+
+        `final` means that trying again is no use.
+        """
+        super().__init__(reason if code is None else f"{code.value} {code.name}: {reason}")
         self.code = code
         self.final = final

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
 from simulator.display.errors import PlaybackError
+from simulator.display.refusal import Answer, Refusals
 from simulator.display.wire import Namespace
 
 if TYPE_CHECKING:
@@ -135,12 +136,10 @@ class MediaSession:
         self._channel.platform.trouble(str(error))
         self.end(IdleReason.ERROR)
         if load is not None:
-            self._channel.platform.answer(
-                load.sender,
-                load.message,
-                {"type": "LOAD_FAILED", "itemId": ITEM, "detailedErrorCode": error.code.value},
-                load.request,
-            )
+            answer: dict[str, object] = {"type": "LOAD_FAILED", "itemId": ITEM}
+            if error.code is not None:
+                answer["detailedErrorCode"] = error.code.value
+            self._channel.platform.answer(load.sender, load.message, answer, load.request)
 
     def end(self, reason: IdleReason) -> None:
         """Stop: nothing of this session is shown after this call."""
@@ -205,7 +204,12 @@ class MediaChannel:
     """The media namespace of one running application."""
 
     def __init__(
-        self, transport: str, platform: Platform, players: Players, numbers: Iterator[int]
+        self,
+        transport: str,
+        platform: Platform,
+        players: Players,
+        numbers: Iterator[int],
+        refusals: Refusals | None = None,
     ) -> None:
         """Begin with nothing loaded; `numbers` gives media sessions their ids."""
         self.transport = transport
@@ -213,6 +217,7 @@ class MediaChannel:
         self.players = players
         self.session: MediaSession | None = None
         self._numbers = numbers
+        self._refusals = refusals or Refusals()
 
     def stop(self) -> None:
         """End what plays: the application goes away."""
@@ -254,7 +259,11 @@ class MediaChannel:
 
     def _load(self, sender: Sender, message: CastMessage, data: Json) -> None:
         media = data.get("media")
-        if not isinstance(media, dict) or not isinstance(media.get("contentId"), str):
+        if (
+            not isinstance(media, dict)
+            or not isinstance(media.get("contentId"), str)
+            or self._refusals.take(Answer.INVALID_REQUEST)
+        ):
             self.platform.invalid(sender, message, data, "INVALID_PARAMS")
             return
         if self.session is not None:
@@ -262,7 +271,10 @@ class MediaChannel:
         load = _Load(sender, message, data)
         self.session = MediaSession(self, next(self._numbers), media, load)
         self.tell()
-        self.session.begin(self.players)
+        if self._refusals.take(Answer.LOAD_CANCELLED):
+            self.session.end(IdleReason.CANCELLED)
+        else:
+            self.session.begin(self.players)
 
     def _status(self) -> Json:
         entries = [] if self.session is None else [self.session.as_status(self.platform.volume())]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from simulator.display.errors import MediaError, PlaybackError
 from simulator.display.fetch import FetchLog
 from simulator.display.player import HlsPlayer, Player, PlayerListener
-from simulator.display.refusal import RefusingPlayer
+from simulator.display.refusal import Answer, Refusals, RefusingPlayer
 from simulator.display.still import StillPlayer
 
 if TYPE_CHECKING:
@@ -34,12 +34,13 @@ STILL_TYPES = frozenset({"image/jpeg", "image/jpg", "image/png"})
 class ScreenPlayers:
     """Makes players for one screen, and sees them to their end."""
 
-    def __init__(self, screen: Screen, model: Model, name: str, give_up: float) -> None:
+    def __init__(
+        self, screen: Screen, model: Model, name: str, give_up: float, refusals: Refusals
+    ) -> None:
         """Prepare; `name` is for the thread, `give_up` as of HlsPlayer."""
         self._screen, self._model, self._name, self._give_up = screen, model, name, give_up
         self._executor: ThreadPoolExecutor | None = None
-        self.refuses = 0
-        """How many of the next LOADs it refuses, whatever they are."""
+        self._refusals = refusals
         self._retired: set[asyncio.Task[None]] = set()
         self.log = FetchLog()
         """What players have fetched."""
@@ -65,10 +66,9 @@ class ScreenPlayers:
         """Make a player for what a LOAD describes; PlaybackError when nothing plays it."""
         assert self._executor is not None
         self.log.loaded(session)
-        if self.refuses > 0:
-            self.refuses -= 1
-            return RefusingPlayer(listener)
         url = str(media.get("contentUrl") or media.get("contentId"))
+        if (refusal := self._refusals.take(Answer.LOAD_FAILED, Answer.BUFFERING)) is not None:
+            return RefusingPlayer(listener, refusal, url, self.log, session)
         content_type = str(media.get("contentType", "")).lower()
         if content_type in STILL_TYPES:
             return StillPlayer(listener, url, self._screen, session, log=self.log)

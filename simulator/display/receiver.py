@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import uuid
 
 from simulator.display.media import MediaChannel
+from simulator.display.refusal import Answer, Refusals
 from simulator.display.wire import CastMessage, Json, Namespace, Sender, WireError
 
 if TYPE_CHECKING:
@@ -84,9 +85,10 @@ class RunningApp:
 class Receiver:
     """One display's platform and the application that runs on it."""
 
-    def __init__(self, players: Players) -> None:
+    def __init__(self, players: Players, refusals: Refusals | None = None) -> None:
         """Begin at the idle screen; `players` makes what plays a LOAD."""
         self._players = players
+        self._refusals = refusals or Refusals()
         self._media_sessions = itertools.count(1)
         self._senders: dict[Sender, dict[tuple[str, str], None]] = {}
         """Per connection its virtual connections: (sender's id, receiver's or app's id)."""
@@ -108,6 +110,8 @@ class Receiver:
 
     def ping(self, sender: Sender) -> None:
         """Ask a sender whether it is alive."""
+        if self._refusals.silent:
+            return
         self._send(sender, TRANSPORT, TRANSPORT, Namespace.HEARTBEAT, {"type": "PING"})
 
     def reset(self) -> None:
@@ -124,6 +128,8 @@ class Receiver:
 
     def received(self, sender: Sender, message: CastMessage) -> None:
         """Handle one message; WireError when its sender is not worth talking to."""
+        if self._refusals.silent:
+            return
         if message.namespace == Namespace.DEVICE_AUTH:
             answer = CastMessage(
                 message.destination, message.source, Namespace.DEVICE_AUTH, AUTH_ERROR
@@ -188,7 +194,7 @@ class Receiver:
             case "LAUNCH":
                 app_id = data.get("appId")
                 app = APPS.get(app_id) if isinstance(app_id, str) else None
-                if app is None:
+                if app is None or self._refusals.take(Answer.LAUNCH_ERROR):
                     reason = {"type": "LAUNCH_ERROR", "reason": "NOT_FOUND"}
                     self.answer(sender, message, reason, data)
                     return
@@ -239,7 +245,11 @@ class Receiver:
         self.media = None
         if Namespace.MEDIA in app.namespaces:
             self.media = MediaChannel(
-                self.running.transport, self, self._players, self._media_sessions
+                self.running.transport,
+                self,
+                self._players,
+                self._media_sessions,
+                self._refusals,
             )
 
     def volume(self) -> Json:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from playwright.async_api import Error as PlaywrightError
 
-from simulator.house import dashboard, logs
+from simulator.house import controls, dashboard, logs
 from simulator.house.pictures import now_ms
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ class BrowserCheck:
         await self._browser.open(f"/{dashboard.URL_PATH}/live")
         await asyncio.sleep(1.0)
         await self._browser.screenshot("dark-after-restart")
-        await self._browser.toggle(dashboard.SWITCH_LABEL)
+        await self._browser.toggle(controls.SWITCH_LABEL)
         on = await house.client.wait_state(house.entities.switch, "on", SWITCHES)
         self._found.expect(on, "browser: a click on the tile allows pictures again")
 
@@ -115,13 +115,13 @@ class BrowserCheck:
 
     async def _off_and_on(self, house: House) -> None:
         client, switch = house.client, house.entities.switch
-        await self._browser.toggle(dashboard.SWITCH_LABEL)
+        await self._browser.toggle(controls.SWITCH_LABEL)
         off = await client.wait_state(switch, "off", SWITCHES)
         self._found.judge.killed(now_ms())
         self._found.expect(off, "browser: a click on the tile switches everything off")
         await self._dark("dark-by-click")
         self._found.judge.allowed(now_ms())
-        await self._browser.toggle(dashboard.SWITCH_LABEL)
+        await self._browser.toggle(controls.SWITCH_LABEL)
         on = await client.wait_state(switch, "on", SWITCHES)
         self._found.expect(on, "browser: a second click switches everything on")
         views = house.entities.views
@@ -153,3 +153,19 @@ class BrowserCheck:
         self._found.expect(picture is not None, "browser: the cast button puts a camera on show")
         await asyncio.sleep(PLAY)
         await self._browser.screenshot("casting")
+
+    async def controls(self, house: House) -> None:
+        """Open the other view and click a camera's light off and on: the camera follows."""
+        await self._try("controls", asyncio.ensure_future(self._controls(house)))
+
+    async def _controls(self, house: House) -> None:
+        parts = next(iter(house.entities.more.values()), {})
+        light = parts.get(controls.LIGHT)
+        if not self._found.expect(light is not None, "the first camera has a status light"):
+            return
+        await self._browser.open(f"/{dashboard.URL_PATH}/{controls.PATH}")
+        for state in ("off", "on"):
+            await self._browser.toggle(controls.LIGHT_LABEL)
+            there = await house.client.wait_state(str(light), state, SWITCHES)
+            self._found.expect(there, f"browser: a click turns the status light {state}")
+        await self._browser.screenshot("controls")

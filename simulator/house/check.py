@@ -114,6 +114,7 @@ class Check:
             await self._kill.off_and_on(page, self._live.watches, display)
             if webrtc is not None:
                 await webrtc.dark()
+            await page.controls(self._house)
         if display is not None:
             await self._live.stop_casts(display)
         if webrtc is not None:

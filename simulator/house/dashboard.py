@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from simulator.house import controls
+
 if TYPE_CHECKING:
     from simulator.house.client import HassClient, Json
     from simulator.house.home_process import HomePlan
@@ -13,14 +15,7 @@ if TYPE_CHECKING:
 URL_PATH = "mi-cameras"
 TITLE = "Cameras"
 CAST_LABEL = "Show on"
-SWITCH_LABEL = "Pictures of all cameras"
 _CAST_MINUTES = 5
-_OFF = (
-    "**Everything is off.** No picture leaves any camera: live views, stills, displays and"
-    " recordings are cut, old links are dead, and it stays so over a restart."
-)
-
-
 _DARK_PICTURE = "data:image/svg+xml," + quote(
     "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 640 360'>"
     "<rect width='640' height='360' fill='#1c1c1e'/>"
@@ -143,23 +138,13 @@ def _camera_section(
 
 
 def layout(plan: HomePlan, entities: Entities) -> Json:
-    """Return the dashboard's configuration."""
+    """Return the dashboard's configuration: pictures first, then all controls."""
     switch: Json = {
         "type": "grid",
         "column_span": 3,
         "cards": [
             {"type": "heading", "heading": "Kill switch", "icon": "mdi:shield-lock-outline"},
-            {
-                "type": "tile",
-                "entity": entities.switch,
-                "name": SWITCH_LABEL,
-                "icon": "mdi:eye-outline",
-                "color": "green",
-                "grid_options": {"columns": 12, "rows": 1},
-                "tap_action": {"action": "toggle"},
-                "features": [{"type": "toggle"}],
-                "features_position": "inline",
-            },
+            controls.switch_tile(entities.switch),
             *(
                 {
                     "type": "tile",
@@ -169,37 +154,29 @@ def layout(plan: HomePlan, entities: Entities) -> Json:
                 }
                 for display, player in entities.displays.items()
             ),
-            {
-                "type": "markdown",
-                "content": _OFF,
-                "visibility": [{"condition": "state", "entity": entities.switch, "state": "off"}],
-            },
+            controls.off_note(entities.switch),
         ],
     }
-    return {
+    live: Json = {
         "title": TITLE,
-        "views": [
-            {
-                "title": TITLE,
-                "path": "live",
-                "type": "sections",
-                "max_columns": 3,
-                "sections": [
-                    *(
-                        _camera_section(
-                            plan.cameras[did],
-                            entity_id,
-                            entities.switch,
-                            entities.displays,
-                            entities.more.get(did, {}),
-                        )
-                        for did, entity_id in entities.cameras.items()
-                    ),
-                    switch,
-                ],
-            }
+        "path": "live",
+        "type": "sections",
+        "max_columns": 3,
+        "sections": [
+            switch,
+            *(
+                _camera_section(
+                    plan.cameras[did],
+                    entity_id,
+                    entities.switch,
+                    entities.displays,
+                    entities.more.get(did, {}),
+                )
+                for did, entity_id in entities.cameras.items()
+            ),
         ],
     }
+    return {"title": TITLE, "views": [live, controls.view(plan, entities)]}
 
 
 async def save(client: HassClient, plan: HomePlan, entities: Entities) -> str:

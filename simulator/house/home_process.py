@@ -146,6 +146,23 @@ class Control:
         """Make the cloud unreachable, or reachable again."""
         await self._call("POST", "/cloud", {"down": down})
 
+    async def challenges(self) -> dict[str, Any]:
+        """Return what a user would see elsewhere: a captcha's text, and codes that were sent."""
+        return await self._call("GET", "/cloud")
+
+    async def scan(self) -> None:
+        """Scan the newest QR code in the app."""
+        await self._call("POST", "/cloud/scan", {})
+
+    async def ask_at_sign_in(self, *, captcha: bool, verification: bool) -> None:
+        """Choose what a sign-in by password is asked for besides."""
+        wanted = {"captcha": captcha, "verification": verification}
+        await self._call("POST", "/cloud/sign_in", wanted)
+
+    async def secrets(self) -> dict[str, dict[str, list[str]]]:
+        """Return every secret of the run, by form and kind."""
+        return await self._call("GET", "/secrets")
+
     async def reboot(self, did: int, *, downtime: float = 0.0) -> None:
         """Reboot a camera, which answers nothing for ``downtime`` seconds."""
         await self._call("POST", f"/cameras/{did}/reboot", {"downtime": downtime})

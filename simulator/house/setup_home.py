@@ -36,7 +36,9 @@ class Entities:
     """Entity ids by name."""
     more: dict[int, dict[str, str]] = field(default_factory=dict)
     """By did, what else a camera has: "1" is its second lens, "speaker" what it talks by,
-    "ptz_left" and its like turn it."""
+    "ptz_left" and its like turn it; settings have the names of their MIoT properties."""
+    hub: dict[str, str] = field(default_factory=dict)
+    """What belongs to no camera: "gate" tells what happened to the switch, "casts" counts."""
 
     @property
     def views(self) -> dict[str, tuple[int, int]]:
@@ -162,6 +164,7 @@ async def _find(client: HassClient, plan: HomePlan, *, available: bool) -> Entit
     switch = ""
     players: dict[str, str] = {}
     more: dict[int, dict[str, str]] = {}
+    hub: dict[str, str] = {}
     for entity in registry:
         entity_id = str(entity["entity_id"])
         domain = entity_id.partition(".")[0]
@@ -174,6 +177,8 @@ async def _find(client: HassClient, plan: HomePlan, *, available: bool) -> Entit
         elif entity["platform"] == INTEGRATION and domain == "switch":
             if entity.get("translation_key") == "streaming":
                 switch = entity_id
+        elif entity["platform"] == INTEGRATION:
+            hub[part] = entity_id
         elif entity["platform"] == "cast" and domain == "media_player" and entity_id in states:
             players[str(states[entity_id]["attributes"].get("friendly_name"))] = entity_id
     for did, name in plan.cameras.items():
@@ -197,6 +202,7 @@ async def _find(client: HassClient, plan: HomePlan, *, available: bool) -> Entit
         switch,
         {name: players[name] for name in plan.displays if name in players},
         more,
+        hub,
     )
 
 

@@ -15,6 +15,7 @@ from custom_components.mi_camera.cloud import (
     CloudApiError,
     CloudUnavailable,
     InvalidCredentials,
+    Listing,
     NotAllowed,
     SessionExpired,
     VerificationRequired,
@@ -343,5 +344,5 @@ async def test_one_that_may_not_ask_any_more_ends_no_call_of_another(
     )
     assert isinstance(hidden, NotAllowed)
     assert isinstance(shown, dict)
-    assert isinstance(listed, list)
+    assert isinstance(listed, Listing)
     assert cloud.server.accounts.silent_logins == 1

@@ -279,7 +279,7 @@ def test_of_several_names_the_most_telling_counts(names: str, kind: str) -> None
 
 
 @pytest.mark.parametrize(
-    "odd", [None, 7, ["x"], "f" * 129], ids=["none", "number", "list", "too long"]
+    "odd", [None, 7, ["x"], "f" * 513], ids=["none", "number", "list", "too long"]
 )
 def test_an_odd_file_is_none(odd: Any) -> None:
     page = parse_page({"thirdPartPlayUnits": [unit(fileId=odd)]}, "7", BEGIN, END)

@@ -17,6 +17,13 @@ LOGIN = (
     ).encode()
 )
 
+QR_CODE = (
+    b"&&&START&&&"
+    + json.dumps(
+        {"loginUrl": "https://a.xiaomi.com", "lp": "https://a.xiaomi.com", "timeout": 10**400}
+    ).encode()
+)
+
 PROPERTIES = json.dumps({"result": [{"siid": 2, "piid": 1, "code": 10**400}]}).encode()
 REFUSAL = json.dumps({"code": 10**4000}).encode()
 
@@ -32,6 +39,8 @@ FOUND = {
     "cloud code": case.show("cloud-sealed", (REFUSAL,)),
     # A renewed pass token that no cookie can hold was a ValueError.
     "pass token": case.show("cloud-login", (LOGIN,)),
+    # The time for which a QR code is good, of as many digits, was no float.
+    "QR code": case.show("sign-in-qr", (QR_CODE,)),
     # Parameter sets that say 125166 pixels were believed.
     "picture size": "picture-size:000000016742c00cda0007a3c50aa800000168ce000001658884",
 }

@@ -25,6 +25,7 @@ from custom_components.mi_camera.media import (
     clock,
     picture_format,
 )
+from custom_components.mi_camera.media.encoder import NICENESS
 from custom_components.mi_camera.media.flv import FlvPicture
 from custom_components.mi_camera.media.rendition_session import fitted
 from custom_components.mi_camera.miss import Codec
@@ -148,8 +149,48 @@ async def test_nobody_can_read_a_secret_off_it_and_it_is_nice(
     assert b"mellon" not in process.joinpath("environ").read_bytes()
     arguments = process.joinpath("cmdline").read_bytes().split(b"\0")
     assert [one for one in arguments if b"://" in one] == []
-    assert os.getpriority(os.PRIO_PROCESS, scene.pid) >= 10
+    # All of its threads go after everything else, once it has begun.
+    await until(lambda: set(niceness(scene.pid)) == {NICENESS}, 15)
     await end(task)
+
+
+async def test_it_is_not_nice_before_it_has_begun(
+    scene: Scene, playing: Callable[..., asyncio.Task[None]], tmp_path: Path
+) -> None:
+    """Somebody waits for its first picture, and a busy machine would take long over it."""
+    scene.binary = program(tmp_path / "ffmpeg", "exec sleep 60")
+    scene.view()
+    task = playing()
+    await until(lambda: scene.rendition.upstream.encoders, 15)
+    assert set(niceness(scene.pid)) == {os.getpriority(os.PRIO_PROCESS, 0)}
+    await end(task)
+
+
+async def test_a_group_that_has_become_too_old_meanwhile_is_no_trouble(
+    scene: Scene,
+    playing: Callable[..., asyncio.Task[None]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A busy machine finds the program late: then it begins with the next group of pictures."""
+
+    async def late() -> str:
+        scene.feed._forget_group()
+        return scene.binary
+
+    monkeypatch.setattr(scene.rendition.upstream, "_binary", late)
+    viewer = scene.view()
+    task = playing(group=10)
+    units = await units_of(viewer, 2)
+    assert units[0].keyframe
+    assert scene.rendition.feed.trouble is None
+    assert len(scene.camera.sessions) == 1
+    await end(task)
+
+
+def niceness(pid: int) -> list[int]:
+    """Return how nice each thread of a process is."""
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    return [os.getpriority(os.PRIO_PROCESS, int(one.name)) for one in threads]
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,15 @@ came from there. Any other host is an error, so nothing can leave this machine.
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
 import json
 import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit, urlunsplit
 
+from Crypto.Cipher import AES
+from Crypto.Util.Padding import unpad
 import pytest
 
 from simulator.camera import SimCamera
@@ -22,6 +26,7 @@ from simulator.camera.spec import CameraSpec
 from simulator.camera.state import CameraState
 from simulator.cloud import Account, CloudDevice, LoginDemand, SimCloud
 from simulator.keys import KeyBook
+from simulator.tag import Tag, read_image
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -102,6 +107,45 @@ async def test_login_and_device_list(cloud: SimCloud) -> None:
     await asyncio.to_thread(use)
     assert cloud.logins == 1
     assert cloud.requests == 3
+
+
+async def test_a_picture_of_an_event_as_micloud_signs(cloud: SimCloud) -> None:
+    """It has no call for that, and strikes each `/app/` out of a path; the rest is micloud's."""
+    cloud.events.add("1001001001", "PeopleMotion", 1_700_000_000_000)
+
+    def use() -> bytes:
+        from micloud import miutils
+
+        client = micloud()
+        assert client.login()
+        nonce, iv = miutils.gen_nonce(), bytes(range(16))
+        signed = miutils.signed_nonce(client.ssecurity, nonce)
+        path = "/miot/camera/app/v1/img"
+        data = {
+            "did": "1001001001",
+            "fileId": "file-1",
+            "stoId": "picture-1",
+            "segmentIv": base64.b64encode(iv).decode(),
+        }
+
+        def sign(parameters: dict[str, str]) -> str:
+            pairs = [f"{name}={value}" for name, value in parameters.items()]
+            text = "&".join(["GET", path, *pairs, signed])
+            return base64.b64encode(hashlib.sha1(text.encode()).digest()).decode()
+
+        plain = {"data": json.dumps(data)}
+        plain["rc4_hash__"] = sign(plain)
+        query = {name: miutils.encrypt_rc4(signed, value) for name, value in plain.items()}
+        query |= {"signature": sign(query), "ssecurity": client.ssecurity, "_nonce": nonce}
+        query["yetAnotherServiceToken"] = client.service_token
+        cookies = {"userId": str(client.user_id), "serviceToken": client.service_token}
+        url = f"https://de.api.io.mi.com{path}"
+        answer = client.session.get(url, params=query, cookies=cookies, timeout=30)
+        assert answer.headers["Content-Type"] == "image/jpeg", answer.text
+        key = base64.b64decode(client.ssecurity)
+        return unpad(AES.new(key, AES.MODE_CBC, iv).decrypt(answer.content), 16)
+
+    assert read_image(await asyncio.to_thread(use)) == Tag(1001001001, 0, 1, 1_700_000_000_000)
 
 
 async def test_wrong_password(cloud: SimCloud) -> None:

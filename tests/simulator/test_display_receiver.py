@@ -18,6 +18,7 @@ from simulator.display.receiver import (
     PLATFORM,
     Receiver,
 )
+from simulator.display.refusal import Answer, Refusal, Refusals
 from simulator.display.wire import CastMessage, Namespace, WireError
 
 if TYPE_CHECKING:
@@ -449,3 +450,46 @@ def test_any_json_is_survived(steps: list[tuple[str, bool, Any, dict[str, Any]]]
         )
         receiver.received(sender, message)
     assert receiver.running.app.app_id in {DEFAULT_RECEIVER, BACKDROP}
+
+
+def test_it_answers_what_it_was_told_to_and_then_all_is_well() -> None:
+    refusals = Refusals()
+    sender = FakeSender(Receiver(FakePlayers(), refusals))
+
+    refusals.set(1, Refusal(Answer.LAUNCH_ERROR))
+    launch = {"type": "LAUNCH", "appId": DEFAULT_RECEIVER}
+    assert sender.ask(PLATFORM, Namespace.RECEIVER, **launch)["type"] == "LAUNCH_ERROR"
+    transport = sender.launch()
+    sender.news()
+
+    refusals.set(1, Refusal(Answer.INVALID_REQUEST))
+    sender.load(transport)
+    assert [one["type"] for one in sender.news()] == ["INVALID_REQUEST"]
+
+    refusals.set(1, Refusal(Answer.LOAD_CANCELLED))
+    sender.load(transport)
+    news = sender.news()
+    assert news[-1]["type"] == "LOAD_CANCELLED"
+    assert news[-2]["status"][0]["idleReason"] == "CANCELLED"
+
+    refusals.set(1, Refusal(Answer.NOTHING))
+    sender.load(transport)
+    sender.say(PLATFORM, Namespace.HEARTBEAT, type="PING")
+    sender.receiver.ping(sender)
+    assert sender.news() == []
+
+    refusals.set(0, Refusal())
+    sender.load(transport)
+    assert _states(sender.news()) == ["LOADING"]
+
+
+def test_a_failure_may_have_no_code(
+    receiver: Receiver, players: FakePlayers, sender: FakeSender
+) -> None:
+    sender.load(sender.launch())
+    sender.news()
+    players.opened[-1].listener.failed(PlaybackError(None, "no reason"))
+    failed = sender.news()[-1]
+    assert failed["type"] == "LOAD_FAILED"
+    assert "detailedErrorCode" not in failed
+    assert list(receiver.errors) == ["no reason"]

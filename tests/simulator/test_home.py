@@ -253,6 +253,8 @@ async def test_state() -> None:
             "media_bytes_sent": 0,
             "frames_sent": 0,
             "rpc_count": 0,
+            "miio_packets": 0,
+            "miio_bytes": 0,
             "angle": 51,
             "elevation": 51,
             "speaker_seconds": 0.0,

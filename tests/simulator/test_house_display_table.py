@@ -10,7 +10,7 @@ import pytest
 from simulator.description import HomeSpec
 from simulator.house.displays import document
 from simulator.house.displays.home import CAMERAS, DISPLAYS, describe
-from simulator.house.displays.table import OLD_MS, Pair, Showing, Table
+from simulator.house.displays.table import OLD_MS, SOON_MS, Pair, Showing, Table
 
 H264, H265 = CAMERAS[0], CAMERAS[1]
 HUB, TV = "Nest Hub", "Chromecast with Google TV"
@@ -60,6 +60,7 @@ def test_what_plays_is_right() -> None:
         ({"pictures": 3}, "3 pictures"),
         ({"foreign": (7,)}, "pictures of 7"),
         ({"unreadable": 2}, "2 of 40 pictures"),
+        ({"first_ms": SOON_MS + 1}, "first picture after 15.0 s"),
         ({"age_ms": OLD_MS + 1}, "old"),
         ({"age_ms": None}, "old"),
         ({"sound_seconds": 0.9}, "0.9 s of sound"),
@@ -86,11 +87,14 @@ def test_the_other_way_is_not_judged() -> None:
 def test_the_document() -> None:
     found = table(Pair(H264, HUB, PLAYS, PLAYS), Pair(H265, HUB, PLAYS, REFUSED))
     text = document.whole(found, 4.0)
-    assert "All 2 pairs play by `mi_camera.cast`, 1 of them converted; 1 play by" in text
+    assert (
+        "2 pairs play by `mi_camera.cast`, 1 of them converted, the first picture after 1.2 s at"
+        in text
+    )
     assert "| Chromecast with Google TV | Chromecast | 3840×2160, level 5.1 | 3840×2160" in text
     assert "| Nest Hub | Google Nest Hub | 1280×720, level 4.1 | – |" in text
     assert "had moved for 4 seconds" in text
-    first, second = (line for line in text.splitlines() if "after 1.2 s" in line)
+    first, second = (line for line in text.splitlines() if "after 1.2 s |" in line)
     seen = "after 1.2 s | right camera, 0.9 s old | 3.9 s"
     sent = "H.264 1280×720"
     theirs = f"{sent}, after 1.2 s; 3.9 s of sound"

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from homeassistant.components.media_player import MediaPlayerEntityFeature
-from homeassistant.const import ATTR_SUPPORTED_FEATURES, STATE_UNAVAILABLE, STATE_UNKNOWN
+from homeassistant.const import ATTR_SUPPORTED_FEATURES
 
 from ..exceptions import MiCameraError, MiCameraInputError
-from .session import player_name
+from .session import EndReason, is_away, named, player_name
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from homeassistant.core import HomeAssistant
 
     from ..gate import Permit
@@ -39,9 +41,7 @@ def check_policy(hass: HomeAssistant, target: CastTarget) -> None:
     Raises:
         MiCameraInputError: it may not.
     """
-    state = hass.states.get(target.player)
-    name = player_name(state) if state else target.player
-    if (refusal := policy_refusal(target, name)) is not None:
+    if (refusal := policy_refusal(target, named(hass, target.player))) is not None:
         raise refusal
 
 
@@ -74,8 +74,41 @@ def check_target(hass: HomeAssistant, target: CastTarget) -> None:
     if state is None:
         raise MiCameraInputError("player_unknown", player=target.player)
     name = player_name(state)
-    if state.state in {STATE_UNAVAILABLE, STATE_UNKNOWN}:
+    if is_away(state):
         raise MiCameraError("player_unavailable", player=name)
     features = state.attributes.get(ATTR_SUPPORTED_FEATURES, 0)
     if not features & MediaPlayerEntityFeature.PLAY_MEDIA:
         raise MiCameraInputError("player_plays_nothing", player=name)
+
+
+def check_room(sessions: Iterable[CastSession], targets: Iterable[CastTarget], limit: int) -> None:
+    """Refuse a cast if more players than `limit` would show cameras.
+
+    One that is to show something else than now does not count twice.
+
+    Raises:
+        MiCameraError: they would be too many.
+    """
+    players = {one.player for one in sessions} | {one.player for one in targets}
+    if len(players) > limit:
+        raise MiCameraError("cast_too_many", limit=str(limit))
+
+
+def ended_early(session: CastSession, reason: EndReason | None, player: str) -> MiCameraError:
+    """Return what to say of a cast that was ended before the player called `player` began it."""
+    camera = session.lens.coordinator.config.name
+    match reason:
+        case EndReason.REPLACED:
+            return MiCameraError("cast_replaced_early", player=player, camera=camera)
+        case EndReason.DURATION:
+            return MiCameraError("cast_over_early", player=player, camera=camera)
+        case EndReason.SWITCHED_OFF:
+            return MiCameraError("cast_switched_off_early", player=player, camera=camera)
+        case EndReason.STALE:
+            return MiCameraError("cast_stale_early", player=player, camera=camera)
+        case EndReason.CAMERA_GONE:
+            return MiCameraError("cast_camera_gone_early", player=player, camera=camera)
+        case EndReason.NOT_ALLOWED:
+            return MiCameraError("cast_not_allowed_early", player=player, camera=camera)
+        case _:
+            return MiCameraError("cast_stopped_early", player=player, camera=camera)

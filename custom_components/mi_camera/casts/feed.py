@@ -68,21 +68,23 @@ async def async_keyframe(feed: Feed, permit: Permit, seconds: float) -> AccessUn
         await asyncio.sleep(AGAIN)
 
 
-def look_later(lens: Lens, look: Callable[[], Awaitable[None]]) -> None:
-    """See to it that what was assumed of a lens is right the next time."""
+def look_later(lens: Lens, look: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+    """See to it that what was assumed of a lens is right the next time; returns the looking."""
 
     async def learn() -> None:
         with contextlib.suppress(TimeoutError):
             await look()
 
-    lens.coordinator.hub.entry.async_create_background_task(
+    return lens.coordinator.hub.entry.async_create_background_task(
         lens.coordinator.hass, learn(), f"{DOMAIN} look at how pictures are coded"
     )
 
 
-def why_not(lens: Lens, feed: Feed, permit: Permit, otherwise: Trouble) -> Exception:
-    """Return what to raise when a feed of a lens gives no picture."""
+def why_not(
+    lens: Lens, feed: Feed, permit: Permit, otherwise: Trouble, player: str | None = None
+) -> Exception:
+    """Return what to raise when a feed of a lens gives no picture (for a player of that name)."""
     if not permit.valid:
         return lens.coordinator.refusal()
     trouble = feed.trouble or otherwise
-    return session_error(UpstreamError(trouble), lens.coordinator.config.name)
+    return session_error(UpstreamError(trouble), lens.coordinator.config.name, player)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .players import CastPlayers
 
 MAX_TOKENS = 1024
+"""Of addresses that are alive: each dashboard, recording or cast has one for a camera."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ class ForeignCasts:
         self._addresses: OrderedDict[str, _Address] = OrderedDict()
         self._shown: dict[str, _Shown] = {}
         self._unlisten: Callable[[], None] | None = None
+        self._is_full = False
 
     @callback
     def remember(self, token: str, lens: Lens, camera: str, owner: str | None = None) -> None:
@@ -78,6 +80,13 @@ class ForeignCasts:
         self._addresses[token] = _Address(lens, camera, owner)
         if len(self._addresses) > MAX_TOKENS:
             self._addresses.popitem(last=False)
+            if not self._is_full:
+                self._is_full = True
+                LOGGER.info(
+                    "More than %s addresses of cameras are in use. Players that show the oldest"
+                    " are not kept to the cameras' settings any more",
+                    MAX_TOKENS,
+                )
         if self._unlisten is None:
             self._unlisten = self._hass.bus.async_listen(
                 EVENT_STATE_CHANGED,

@@ -18,7 +18,7 @@ from .news import CastEvent, CastEventType
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from homeassistant.core import Context, State
+    from homeassistant.core import Context, HomeAssistant, State
 
     from ..gate import Permit
     from ..lens import Lens
@@ -101,6 +101,12 @@ class CastSession:
         """What tells its address from others; a secret."""
         return self.pictures.token
 
+    @property
+    def has_encoder(self) -> bool:
+        """Whether an encoder runs for it alone."""
+        feed = self.choice.feed
+        return feed is self.lens.rendition.feed and feed.viewers == 1
+
     @callback
     def drop_timer(self) -> None:
         """Keep it from ending with its time."""
@@ -132,6 +138,18 @@ def player_name(state: State) -> str:
     """Return what users call a player."""
     name = state.attributes.get(ATTR_FRIENDLY_NAME)
     return name if isinstance(name, str) else state.entity_id
+
+
+@callback
+def named(hass: HomeAssistant, player: str) -> str:
+    """Return what users call a player, its entity id if it is not there."""
+    state = hass.states.get(player)
+    return player_name(state) if state else player
+
+
+def is_away(state: State | None) -> bool:
+    """Whether a player is out of reach."""
+    return state is None or state.state in {STATE_UNAVAILABLE, STATE_UNKNOWN}
 
 
 def shows(state: State | None, tokens: Collection[str]) -> bool:
@@ -169,6 +187,6 @@ def left_for(state: State | None, token: str) -> EndReason | None:
     """Return why a player does not show `token` any more (None: it does)."""
     if shows(state, {token}):
         return None
-    if state is None or state.state in {STATE_UNAVAILABLE, STATE_UNKNOWN}:
+    if state is None or is_away(state):
         return EndReason.PLAYER_GONE
     return EndReason.REPLACED if state.state in SHOWING else EndReason.STOPPED

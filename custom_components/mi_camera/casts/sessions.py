@@ -12,10 +12,9 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.event import async_call_later
 
 from ..const import DOMAIN, LOGGER
-from ..exceptions import MiCameraError
 from .address import CastAddress
 from .announcement import Announcement
-from .checks import check_lens, check_policy, check_target
+from .checks import check_lens, check_policy, check_room, check_target
 from .choice import async_choose
 from .clock import CastClock
 from .foreign import ForeignCasts
@@ -87,8 +86,7 @@ class CastSessions:
         """
         for target in targets:
             check_target(self._hass, target)
-        if len(self._sessions) + len(targets) > MAX_SESSIONS:
-            raise MiCameraError("cast_too_many", limit=str(MAX_SESSIONS))
+        check_room(self._sessions.values(), targets, MAX_SESSIONS)
         base = self._address.async_get()
         started: dict[CastTarget, CastSession] = {}
         announcement = None
@@ -120,8 +118,9 @@ class CastSessions:
     ) -> CastSession:
         lens, camera, player = target.lens, target.camera, target.player
         permit = check_lens(lens)
-        choice = await async_choose(lens, permit, player, request.quality)
+        choice = await self._choose(target, permit, request)
         _require(permit, lens)
+        check_room(self._sessions.values(), (target,), MAX_SESSIONS)
         pictures = self._open(lens, permit, choice)
         session = CastSession(lens, camera, player, permit, choice, pictures)
         session.context = context
@@ -148,6 +147,24 @@ class CastSessions:
             await self.async_end(session, EndReason.LOAD_FAILED)
             raise
         return session
+
+    async def _choose(self, target: CastTarget, permit: Permit, request: CastRequest) -> Choice:
+        """Choose; if an encoder is needed, in the place of the one that the player needs no more."""
+        lens, player = target.lens, target.player
+        ended: list[CastSession] = []
+
+        async def make_room() -> None:
+            for one in tuple(self._sessions.values()):
+                if one.player == player and one.lens is not lens and one.has_encoder:
+                    ended.append(one)
+                    await self.async_end(one, EndReason.REPLACED, stop_player=False)
+                    await one.choice.feed.rest()
+
+        try:
+            return await async_choose(lens, permit, player, request.quality, make_room)
+        except BaseException:
+            await self._stop_players(ended)
+            raise
 
     @callback
     def _open(self, lens: Lens, permit: Permit, choice: Choice) -> CastSource:
@@ -321,6 +338,10 @@ class CastSessions:
         self._cut_sessions(running, reason, context)
         if not running or not stop_players:
             return
+        await self._stop_players(running)
+
+    async def _stop_players(self, sessions: Collection[CastSession]) -> None:
+        """Take sessions that have ended off their players."""
         # The players would go on showing addresses that are dead, were this cancelled half-way.
         stopping = [
             self._hub.entry.async_create_background_task(
@@ -328,9 +349,10 @@ class CastSessions:
                 self.players.async_stop_player(one.player, one.token),
                 f"{DOMAIN} stop of a player",
             )
-            for one in running
+            for one in sessions
         ]
-        await asyncio.wait(stopping)
+        if stopping:
+            await asyncio.wait(stopping)
 
     async def async_end_camera(self, coordinator: CameraCoordinator) -> None:
         """End the sessions of a camera that goes away."""

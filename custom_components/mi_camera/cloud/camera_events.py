@@ -1,8 +1,9 @@
 """What cameras have noticed, as their account's cloud lists it.
 
 One request gives the newest events of one camera within a time; fields and names are those of
-public clients. Nothing in an item proves whose it is: some say no did at all, so what is kept
-is when and what, for the camera that was asked about, and never a picture.
+public clients. Nothing in an item proves whose it is, and some say no did at all. So what is kept
+is when and what, for the camera that was asked about; and where its picture is only if the item
+itself names that camera.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from .errors import CloudUnavailable
+from .event_pictures import PictureRef
 
 if TYPE_CHECKING:
     from .transport import JsonValue
@@ -21,7 +23,12 @@ LIMIT: Final = 20
 """Events asked for with one request."""
 MAX_ITEMS: Final = 100
 """Items of one answer that are looked at."""
+MAX_DETAILS: Final = 10
+"""Parts of one item that are looked at."""
 _MAX_TEXT: Final = 128
+"""Characters of a kind's names."""
+_MAX_ID: Final = 512
+"""Characters of the name of a file; real ones have more than a hundred."""
 _MAX_MS: Final = 1 << 53
 
 
@@ -62,6 +69,8 @@ class CameraEvent:
     """When it began, in milliseconds since 1970."""
     file_id: str = field(default="", repr=False)
     """The cloud's name of its recording; empty without one."""
+    picture: PictureRef | None = field(default=None, repr=False)
+    """Where its picture is; None unless the event names the camera that was asked about."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +117,7 @@ def parse_page(data: JsonValue, did: str, begin_ms: int, end_ms: int) -> EventPa
             odd += 1
         elif unit.get("did") is not None and not _is_of(unit["did"], did):
             foreign += 1
-        elif (event := _event(unit)) is None or not begin_ms <= event.at_ms <= end_ms:
+        elif (event := _event(unit, did)) is None or not begin_ms <= event.at_ms <= end_ms:
             odd += 1
         else:
             events.append(event)
@@ -122,16 +131,28 @@ def _is_of(value: JsonValue, did: str) -> bool:
     return isinstance(value, str | int) and str(value) == did
 
 
-def _event(unit: dict[str, JsonValue]) -> CameraEvent | None:
+def _event(unit: dict[str, JsonValue], did: str) -> CameraEvent | None:
     at, names, file_id = (unit.get(name) for name in ("createTime", "eventType", "fileId"))
     at_ms = _milliseconds(at)
     if at_ms is None or not isinstance(names, str) or len(names) > _MAX_TEXT:
         return None
-    if not isinstance(file_id, str) or len(file_id) > _MAX_TEXT:
+    if not isinstance(file_id, str) or len(file_id) > _MAX_ID:
         file_id = ""
     # "Pass:Bell" is somebody who came and rang.
     kinds = {_KINDS.get(name.strip().lower(), EventKind.OTHER) for name in names.split(":")}
-    return CameraEvent(min(kinds, key=_ORDER.index), at_ms, file_id)
+    kind = min(kinds, key=_ORDER.index)
+    return CameraEvent(kind, at_ms, file_id, _picture(unit, did, file_id))
+
+
+def _picture(unit: dict[str, JsonValue], did: str, file_id: str) -> PictureRef | None:
+    if not _is_of(unit.get("did"), did) or not file_id:
+        return None
+    # An item that merges several things has one for each, some in place of its own.
+    details = unit.get("eventTypeDetail")
+    found = [unit, *(details[:MAX_DETAILS] if isinstance(details, list) else ())]
+    ids = [one["imgStoreId"] for one in found if isinstance(one, dict) and "imgStoreId" in one]
+    store_id = next((one for one in ids if isinstance(one, str) and 0 < len(one) <= _MAX_ID), None)
+    return None if store_id is None else PictureRef(file_id, store_id)
 
 
 def _milliseconds(value: JsonValue) -> int | None:

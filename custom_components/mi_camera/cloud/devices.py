@@ -41,6 +41,8 @@ class CloudDevice:
     token: bytes | None = field(repr=False)
     """miio token, 16 bytes."""
     online: bool
+    region: str | None = None
+    """Where it is listed; None until that is known."""
 
     @property
     def is_camera(self) -> bool:
@@ -67,9 +69,9 @@ class MissVendor:
         return text if isinstance(text, str) and _PEER_ID.fullmatch(text) else ""
 
 
-def parse_devices(result: JsonValue) -> list[CloudDevice]:
-    """Devices of a `device_list_page` result; raises `CloudUnavailable` when it has no list."""
-    entries = result.get("list") if isinstance(result, dict) else None
+def parse_devices(result: JsonValue, name: str = "list") -> list[CloudDevice]:
+    """Devices of a result which has them under `name`; raises `CloudUnavailable` without a list."""
+    entries = result.get(name) if isinstance(result, dict) else None
     if not isinstance(entries, list):
         raise CloudUnavailable("the device list is not a list")
     devices = {device.did: device for device in _devices(entries[:MAX_DEVICES])}

@@ -27,6 +27,8 @@ class CloudEndpoints:
     """The service that knows models' MIoT specifications, for everybody to see."""
     events: Mapping[str, str] = field(default_factory=dict)
     """The service that lists what cameras have noticed, by region; none where it is missing."""
+    pictures: Mapping[str, str] = field(default_factory=dict)
+    """The service that keeps the pictures of events, likewise."""
 
     @classmethod
     def from_mapping(cls, data: Mapping[str, object]) -> Self:
@@ -34,7 +36,7 @@ class CloudEndpoints:
 
         There is one `api` for all regions, unless its text has `{region}` in it. One without a
         path gets `/app`; without `specs` they are where the account is. Events are listed where
-        the API is, without the `/app`. Raises `ValueError`.
+        the API is, without the `/app`, and so are their pictures. Raises `ValueError`.
         """
         account = _base(data.get("account"))
         specs = _base(data.get("specs", data.get("account")))
@@ -43,6 +45,12 @@ class CloudEndpoints:
             region: _base(api.replace("{region}", region) if isinstance(api, str) else api)
             for region in REGIONS
         }
+        events = MappingProxyType(
+            {
+                region: str(url).rstrip("/").removesuffix("/app").rstrip("/")
+                for region, url in apis.items()
+            }
+        )
         return cls(
             str(account).rstrip("/"),
             MappingProxyType(
@@ -52,13 +60,15 @@ class CloudEndpoints:
                 }
             ),
             str(specs.origin()),
-            MappingProxyType(
-                {
-                    region: str(url).rstrip("/").removesuffix("/app").rstrip("/")
-                    for region, url in apis.items()
-                }
-            ),
+            events,
+            events,
         )
+
+    @property
+    def regions(self) -> tuple[str, ...]:
+        """Regions with an API of their own: a cloud for development may have one for all."""
+        apart = {self.api[region]: region for region in reversed(REGIONS)}
+        return tuple(reversed(apart.values()))
 
     def own(self, text: str) -> URL | None:
         """Parse a URL of the account service itself, None if it leads anywhere else.
@@ -102,22 +112,19 @@ def _base(value: object) -> URL:
     return url
 
 
+def _by_region(host: str, path: str = "") -> Mapping[str, str]:
+    return MappingProxyType(
+        {
+            region: f"https://{'' if region == 'cn' else f'{region}.'}{host}{path}"
+            for region in REGIONS
+        }
+    )
+
+
 PRODUCTION: Final = CloudEndpoints(
     account="https://account.xiaomi.com",
-    api=MappingProxyType(
-        {
-            region: f"https://{'' if region == 'cn' else f'{region}.'}api.io.mi.com/app"
-            for region in REGIONS
-        }
-    ),
-    events=MappingProxyType(
-        {
-            region: (
-                f"https://{'' if region == 'cn' else f'{region}.'}"
-                "business.smartcamera.api.io.mi.com"
-            )
-            for region in REGIONS
-        }
-    ),
+    api=_by_region("api.io.mi.com", "/app"),
+    events=_by_region("business.smartcamera.api.io.mi.com"),
+    pictures=_by_region("processor.smartcamera.api.io.mi.com"),
 )
 """Public protocol notes, the same in several clients."""

@@ -77,6 +77,14 @@ class NotAllowed(CloudError):
         super().__init__("the cloud may not be asked any more")
 
 
+class TooManyCalls(CloudError):
+    """As many calls as an account may make within a minute have been made."""
+
+    def __init__(self) -> None:
+        """Take no more: there is nothing to tell."""
+        super().__init__("the account has been asked too often within a minute")
+
+
 class CloudApiError(CloudError):
     """The cloud understood the request and refused it.
 

@@ -72,7 +72,8 @@ class QrLogin:
         seconds = answer.get("timeout")
         lifetime = LIFETIME
         if isinstance(seconds, int) and not isinstance(seconds, bool) and seconds > 0:
-            lifetime = min(float(seconds), MAX_LIFETIME)
+            # Whoever answers may name a number of hundreds of digits.
+            lifetime = float(min(seconds, MAX_LIFETIME))
         return QrCode(text, poll, lifetime)
 
     async def scanned(

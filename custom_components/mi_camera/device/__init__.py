@@ -5,6 +5,7 @@ sockets cost several times the CPU per call and hold a thread for 20 s on a wron
 python-miio itself is imported when an endpoint opens, not here.
 """
 
+from .caller import MiioCaller
 from .camera import CameraDevice, CameraStatus, DeviceInfo
 from .endpoint import EndpointCounters, MiioEndpoint, ungated
 from .errors import (
@@ -19,19 +20,26 @@ from .errors import (
 )
 from .library import load_library
 from .miot_bundled import bundled_spec
-from .miot_names import POWER
+from .miot_names import POWER, aliases
 from .miot_spec import MiotSpec, SpecAction, SpecError, SpecProperty, find_urn
 from .packet import Hello
+from .push import SUBSCRIBE, UNSUBSCRIBE, EventOccurred, PropertiesChanged, Push, subscription
+from .push_hello import PushOffer, push_hello
+from .push_port import PushPort
 from .search import find_device
 
 __all__ = [
     "POWER",
+    "SUBSCRIBE",
+    "UNSUBSCRIBE",
     "CameraDevice",
     "CameraStatus",
     "DeviceInfo",
     "EndpointCounters",
+    "EventOccurred",
     "Hello",
     "MiioBadReply",
+    "MiioCaller",
     "MiioClosed",
     "MiioDeviceError",
     "MiioEndpoint",
@@ -41,12 +49,19 @@ __all__ = [
     "MiioUnsupported",
     "MiioWrongDevice",
     "MiotSpec",
+    "PropertiesChanged",
+    "Push",
+    "PushOffer",
+    "PushPort",
     "SpecAction",
     "SpecError",
     "SpecProperty",
+    "aliases",
     "bundled_spec",
     "find_device",
     "find_urn",
     "load_library",
+    "push_hello",
+    "subscription",
     "ungated",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 import re
 from typing import TYPE_CHECKING, Final
@@ -22,12 +22,12 @@ from .miot import (
     write_properties,
 )
 from .miot_bundled import BUNDLED, bundled_spec
-from .miot_names import POWER
+from .miot_names import POWER, POWER_ELSEWHERE, aliases
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
-    from .endpoint import MiioEndpoint
+    from .caller import MiioCaller
     from .miot_names import Names
     from .miot_spec import MiotSpec
     from .packet import JsonValue
@@ -70,7 +70,7 @@ class CameraDevice:
 
     def __init__(
         self,
-        endpoint: MiioEndpoint,
+        endpoint: MiioCaller,
         host: str,
         token: bytes,
         model: str,
@@ -108,6 +108,10 @@ class CameraDevice:
 
     def use(self, spec: MiotSpec) -> None:
         """Go by its model's own specification, from now on."""
+        for other in POWER_ELSEWHERE:
+            if POWER not in spec.properties and other in spec.properties:
+                properties = {**spec.properties, POWER: spec.properties[other]}
+                spec = replace(spec, properties=properties)
         self._miot = spec
         self._absent.clear()
         if POWER in spec.properties:
@@ -115,7 +119,10 @@ class CameraDevice:
             self._power_seen = True
 
     def watch(self, names: Collection[str]) -> None:
-        """Ask only for these properties, and for power, at each `status`."""
+        """Ask only for these properties, and for power, at each `status`.
+
+        A name without a service is asked for in whichever service has it.
+        """
         self._watched = frozenset(names)
 
     async def info(self, *, allowed: Callable[[], bool]) -> DeviceInfo:
@@ -209,7 +216,7 @@ class CameraDevice:
             or (
                 one.readable
                 and name not in self._absent
-                and (self._watched is None or name in self._watched)
+                and (self._watched is None or not self._watched.isdisjoint(aliases(name)))
             )
         }
 

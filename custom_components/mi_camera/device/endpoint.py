@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from .library import MiioLibrary
+    from .push_port import PushPort
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -86,6 +87,7 @@ class _Peer:
     users: int = 0
     greeting: asyncio.Future[Hello] | None = None
     pending: _Pending | None = None
+    push: PushPort | None = None
 
 
 class MiioEndpoint:
@@ -138,17 +140,40 @@ class MiioEndpoint:
         if self._lost is not None:
             await self._lost
 
-    async def hello(self, host: str, timeout: float = 3.0, *, allowed: Callable[[], bool]) -> Hello:
+    async def hello(
+        self,
+        host: str,
+        timeout: float = 3.0,
+        *,
+        allowed: Callable[[], bool],
+        packet: bytes = HELLO,
+    ) -> Hello:
         """Ask who is at `host` (address or name); raises `MiioTimeout` after `timeout` seconds.
 
-        Needs no token, proves nothing: the answer is not signed. Raises `MiioError`.
+        Needs no token, proves nothing: the answer is not signed. `packet` is the hello to send.
+        Raises `MiioError`.
         """
         peer = await self._peer(host, allowed)
         try:
             async with peer.lock:
-                return await self._greet(peer, host, timeout, allowed)
+                return await self._greet(peer, host, timeout, allowed, packet)
         finally:
             peer.users -= 1
+
+    async def listen(self, host: str, port: PushPort) -> Callable[[], None]:
+        """Take what the device at `host` pushes, until the returned function is called.
+
+        Raises `MiioError`. A later call for the same address takes the place of this one.
+        """
+        peer = await self._peer(host, port.allowed)
+        peer.users -= 1
+        peer.push = port
+
+        def stop() -> None:
+            if peer.push is port:
+                peer.push = None
+
+        return stop
 
     async def request(
         self,
@@ -228,14 +253,19 @@ class MiioEndpoint:
         return hello
 
     async def _greet(
-        self, peer: _Peer, host: str, timeout: float, allowed: Callable[[], bool]
+        self,
+        peer: _Peer,
+        host: str,
+        timeout: float,
+        allowed: Callable[[], bool],
+        packet: bytes = HELLO,
     ) -> Hello:
         peer.hello = None
         greeting: asyncio.Future[Hello] = asyncio.get_running_loop().create_future()
         peer.greeting = greeting
         try:
             for _ in range(HELLO_REPEATS):
-                self._send(HELLO, peer, allowed)
+                self._send(packet, peer, allowed)
                 hello = await self._wait(greeting, timeout / HELLO_REPEATS)
                 if hello is not None:
                     peer.hello = hello
@@ -288,7 +318,9 @@ class MiioEndpoint:
         address = await resolve(host)
         peer = self._peers.pop(address, None)
         if peer is None:
-            idle = [known for known, other in self._peers.items() if not other.users]
+            idle = [
+                known for known, other in self._peers.items() if not (other.users or other.push)
+            ]
             if len(self._peers) >= MAX_PEERS and idle:
                 del self._peers[idle[0]]
             peer = _Peer(address)
@@ -316,10 +348,8 @@ class MiioEndpoint:
             self.counters.unexpected += 1
         elif len(packet) == HEADER_SIZE:
             self._received_hello(peer, packet)
-        elif peer.pending is None:
-            self.counters.unexpected += 1
         else:
-            self._received_reply(peer, peer.pending, self._codec, packet)
+            self._received_sealed(peer, self._codec, packet)
 
     def _received_hello(self, peer: _Peer, packet: bytes) -> None:
         try:
@@ -333,15 +363,38 @@ class MiioEndpoint:
         self._heard(peer, hello.stamp)
         peer.greeting.set_result(hello)
 
-    def _received_reply(
-        self, peer: _Peer, pending: _Pending, codec: PacketCodec, packet: bytes
-    ) -> None:
+    def _received_sealed(self, peer: _Peer, codec: PacketCodec, packet: bytes) -> None:
+        pending, push = peer.pending, peer.push
+        opener = pending or push
+        if opener is None:
+            self.counters.unexpected += 1
+            return
         try:
-            stamp, payload = codec.open(pending.token, packet)
+            stamp, payload = codec.open(opener.token, packet)
         except PacketError as err:
             self.counters.undecryptable += 1
             _LOGGER.debug("Ignored a datagram from %s: %s", peer.address, err)
             return
+        if push is not None and opener.token == push.token and "method" in payload:
+            self._received_push(peer, push, stamp, payload)
+        elif pending is None:
+            self.counters.unexpected += 1
+        else:
+            self._received_reply(peer, pending, stamp, payload)
+
+    def _received_push(
+        self, peer: _Peer, push: PushPort, stamp: int, payload: dict[str, JsonValue]
+    ) -> None:
+        now = asyncio.get_running_loop().time()
+        clock = now + peer.offset
+        answer = push.take(payload, stamp=stamp, clock=clock, now=now)
+        if answer is not None and self._transport is not None:
+            packet = self._opened().seal(push.token, push.did & 0xFFFFFFFF, int(clock), answer)
+            self._send(packet, peer, push.allowed)
+
+    def _received_reply(
+        self, peer: _Peer, pending: _Pending, stamp: int, payload: dict[str, JsonValue]
+    ) -> None:
         if payload.get("id") != pending.ident or pending.reply.done():
             self.counters.unexpected += 1
             return

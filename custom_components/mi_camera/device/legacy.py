@@ -18,7 +18,7 @@ from .miot import MAX_TEXT, NO_SUCH, Scalar
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
-    from .endpoint import MiioEndpoint
+    from .caller import MiioCaller
     from .packet import JsonValue
 
 CALL_LIMIT: Final = 60.0
@@ -31,7 +31,7 @@ class ProtocolBridge:
 
     def __init__(
         self,
-        endpoint: MiioEndpoint,
+        endpoint: MiioCaller,
         host: str,
         token: bytes,
         *,
@@ -111,7 +111,7 @@ class LegacyCamera:
 
     def __init__(
         self,
-        endpoint: MiioEndpoint,
+        endpoint: MiioCaller,
         host: str,
         token: bytes,
         model: str,

@@ -52,7 +52,7 @@ async def read_properties(call: Call, names: Names) -> MiotReading:
         items = _by_id(result)
         for name, ids in batch:
             item = items.get(ids, {})
-            value = _scalar(item.get("value"))
+            value = scalar(item.get("value"))
             code = _code(item)
             if code == 0 and value is not None:
                 values[name] = value
@@ -93,7 +93,7 @@ async def call_action(
     if not isinstance(out, list) or len(out) > MAX_OUTPUTS:
         raise MiioBadReply("what an action gives is not a list")
     # Some devices give objects with a number beside the value.
-    values = (_scalar(one.get("value") if isinstance(one, dict) else one) for one in out)
+    values = (scalar(one.get("value") if isinstance(one, dict) else one) for one in out)
     return [value for value in values if value is not None]
 
 
@@ -124,7 +124,8 @@ def _code(item: dict[str, JsonValue]) -> int:
     return code if isinstance(code, int) else NO_SUCH
 
 
-def _scalar(value: JsonValue) -> Scalar | None:
+def scalar(value: JsonValue) -> Scalar | None:
+    """Return a property's value, None for what can be none."""
     match value:
         case bool() | int():
             return value

@@ -20,3 +20,14 @@ class PropertyId(NamedTuple):
 type Names = Mapping[str, PropertyId]
 
 POWER: Final = "camera-control:on"
+POWER_ELSEWHERE: Final = ("video-doorbell:on",)
+"""What the same is called in the specifications of other kinds of cameras."""
+
+
+def aliases(name: str) -> tuple[str, str]:
+    """Return a property's name, and that without its service.
+
+    What only some vendors have is known by the second: its name is not one that another
+    service could have too, and nobody has told how the service is called.
+    """
+    return name, name.partition(":")[2]

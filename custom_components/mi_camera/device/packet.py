@@ -13,15 +13,17 @@ A hello is a bare header, all FF after the length: neither sealed nor signed.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 import hashlib
 import hmac
+import json
 import logging
 import struct
 from typing import TYPE_CHECKING, Final
 
 from .errors import MiioError
+from .push_hello import PushOffer, read_offer
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Mapping
@@ -56,16 +58,18 @@ class Hello:
     """The low 32 bits of the did."""
     stamp: int
     """Seconds of the device's clock, since its boot or since 1970."""
+    offer: PushOffer | None = None
+    """What it offers to subscribers, if it was asked."""
 
 
 def read_hello(packet: bytes) -> Hello:
     """Hello from a reply; raises `PacketError`.
 
-    The last 16 bytes are left alone: an unprovisioned device tells its token there.
+    Else the last 16 bytes are left alone: an unprovisioned device tells its token there.
     """
     if len(packet) != HEADER_SIZE:
         raise PacketError("not a hello")
-    return _read_head(packet)
+    return replace(_read_head(packet), offer=read_offer(packet))
 
 
 def _read_head(packet: bytes) -> Hello:
@@ -91,6 +95,9 @@ class PacketCodec:
         self, token: bytes, device_id: int, stamp: int, request: Mapping[str, JsonValue]
     ) -> bytes:
         """Datagram for a request; raises `MiioError` when it is larger than devices take."""
+        # Of a much larger one the library cannot even write the length.
+        if (size := len(json.dumps(request, ensure_ascii=False))) > 2 * MAX_REQUEST:
+            raise MiioError(f"request of {size} characters is larger than devices take")
         header = {
             "length": 0,
             "unknown": 0,

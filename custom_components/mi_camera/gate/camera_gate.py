@@ -22,6 +22,8 @@ class Hold(StrEnum):
     """A picture came that was not this camera's."""
     IDENTITY = "identity"
     """It is in doubt whether the device is still this camera."""
+    UNLISTED = "unlisted"
+    """No account may see it any more."""
 
 
 class CameraGate(Gate):

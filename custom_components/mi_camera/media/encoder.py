@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Encoder", "EncoderError"]
 
-NICENESS: Final = 10
-"""What looks after the house goes first."""
+NICENESS: Final = 5
+"""What looks after the house goes first, once an encoder has begun: it gets three times as much
+of a processor that is not enough for both. With more an encoder comes to a standstill."""
 _STDIN, _STDOUT, _STDERR = 0, 1, 2
 _MAX_COMPLAINT: Final = 400
 _LAST_WORDS: Final = 0.5
@@ -101,6 +102,17 @@ class Encoder(asyncio.SubprocessProtocol):
         if self._input is not None and not self._over:
             self._input.write(data)
 
+    def calm(self) -> None:
+        """Let everything else on the machine go first from now on.
+
+        Not from the beginning: on a busy machine its first pictures, for which somebody waits,
+        might take many times as long.
+        """
+        if self._transport is not None and not self._over:
+            # All threads it has by now, and what it has started itself.
+            with contextlib.suppress(OSError):
+                os.setpriority(os.PRIO_PGRP, self._transport.get_pid(), NICENESS)
+
     def kill(self) -> None:
         """End the process now: nothing of it is heard or told any more."""
         self._over = True
@@ -134,8 +146,6 @@ class Encoder(asyncio.SubprocessProtocol):
         """Take the process that has just been started."""
         self._transport = process = cast("asyncio.SubprocessTransport", transport)
         self._input = cast("asyncio.WriteTransport", process.get_pipe_transport(_STDIN))
-        with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, process.get_pid(), NICENESS)
         if self._over:
             self.kill()
 

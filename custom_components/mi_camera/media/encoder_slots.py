@@ -34,6 +34,11 @@ class EncoderSlots:
         """How many run now."""
         return len(self._taken)
 
+    @property
+    def full(self) -> bool:
+        """Whether no other may run now."""
+        return self.taken >= self.limit
+
     async def take(self) -> EncoderSlot:
         """Return a place, after waiting a little for one if there is none.
 

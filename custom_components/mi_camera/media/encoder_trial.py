@@ -83,6 +83,7 @@ class _Trial:
             await self.process.start(binary, encoder_arguments(*SIZE, encoder))
         except EncoderError as err:
             raise TrialFailed(f"it cannot be run: {err}") from None
+        self.process.calm()
         muxer = TsMuxer(Codec.H264, 0.0)
         for number in range(PICTURES):
             at = number / FPS

@@ -70,6 +70,8 @@ class RenditionUpstream:
         self._numbers = itertools.count(1)
         self._dying: set[Encoder] = set()
         self._complained = False
+        self.proven = False
+        """Whether the last encoder that was started has given pictures."""
 
     @property
     def encoders(self) -> list[int]:
@@ -140,7 +142,7 @@ class RenditionUpstream:
         except BaseException:
             session.abort()
             raise
-        self._complained = False
+        self._complained, self.proven = False, True
         return session
 
     def cut(self) -> None:
@@ -164,6 +166,7 @@ class RenditionUpstream:
         if kind.hardware:
             self._choice.give_up(kind, what)
             return
+        self.proven = False
         level = logging.DEBUG if self._complained else logging.ERROR
         self._complained = True
         did = self._feed.source.did

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+import contextlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -38,6 +39,8 @@ _LOST: Final = 3.0
 _STUCK: Final = 2.0
 """A machine's encoder that owes pictures for so long, in seconds, has failed."""
 _HARDWARE_STARTING: Final = 3.0
+_HURRY: Final = 3.0
+"""So many seconds of pictures are made at the usual priority: a display begins with them."""
 _MAX_WAITING: Final = 8 * 1024 * 1024
 _MAX_LIFE: Final = 24 * 3600.0
 """After so long it is begun anew: the clock of MPEG-TS goes round every 26 hours."""
@@ -104,6 +107,8 @@ class RenditionSession:
         self._owed_since: float | None = None
         self._trouble = Trouble.BROKEN
         self._first = asyncio.Event()
+        self._arrived = asyncio.Event()
+        self._calm = False
         self._sent = 0
         self._tracks = Tracks.PICTURES
         self._begun = 0.0
@@ -121,11 +126,8 @@ class RenditionSession:
             UpstreamError: there is none within so many seconds; of the machine's encoders
                 not even half as many are waited for, as there is another.
         """
-        self._pump()
-        # There is none when the group that was here a moment ago has been given up.
-        keyframe = self._waiting[0] if self._waiting else None
-        shape = None if keyframe is None else picture_format(keyframe)
-        if keyframe is None or shape is None:
+        keyframe = await self._keyframe(seconds)
+        if (shape := picture_format(keyframe)) is None:
             raise UpstreamError(Trouble.BROKEN)
         try:
             await self.encoder.start(
@@ -151,6 +153,20 @@ class RenditionSession:
             raise UpstreamError(self._trouble)
         self._started = True
 
+    async def _keyframe(self, seconds: float) -> AccessUnit:
+        """Wait for the picture to begin with.
+
+        It need not be here: while a place and the program were looked for, the group of pictures
+        of before may have become too old to begin with.
+        """
+        self._pump()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._arrived.wait()
+        if self._over or not self._waiting:
+            raise UpstreamError(self._trouble)
+        return self._waiting[0]
+
     def abort(self) -> None:
         """Kill the encoder and leave the feed; no unit comes after this returns."""
         if self._over:
@@ -162,6 +178,7 @@ class RenditionSession:
         self._forget_waiting()
         self._in_flight.clear()
         self._first.set()
+        self._arrived.set()
         self._leave(self)
 
     async def close(self) -> None:
@@ -215,6 +232,7 @@ class RenditionSession:
                 continue
             self._waiting.append(unit)
             self._waiting_bytes += len(unit.data)
+            self._arrived.set()
 
     def _give(self, unit: AccessUnit, muxer: TsMuxer, now: float) -> None:
         self._waiting_bytes -= len(unit.data)
@@ -273,6 +291,9 @@ class RenditionSession:
             )
         )
         self._first.set()
+        if not self._calm and captured - self._begun >= _HURRY:
+            self._calm = True
+            self.encoder.calm()
         if self._waiting:
             self._pump()
 

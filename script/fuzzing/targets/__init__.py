@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import (
+    announced,
     channels,
     cloud,
     commands,
@@ -13,10 +14,12 @@ from . import (
     media,
     miio,
     miot_spec,
+    noticed,
     packets,
     records,
     relay,
     session,
+    sign_in,
 )
 
 TARGETS = (
@@ -32,6 +35,9 @@ TARGETS = (
     *miio.TARGETS,
     *miot_spec.TARGETS,
     *cloud.TARGETS,
+    *sign_in.TARGETS,
+    *noticed.TARGETS,
+    *announced.TARGETS,
     *gate.TARGETS,
     *kept_keys.TARGETS,
 )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from simulator.house.displays.table import OLD_MS, SOON_MS
+
 if TYPE_CHECKING:
     from simulator.house.displays.table import Table
 
@@ -24,7 +26,7 @@ means that the display has decoded the camera's own pictures, *converted* that H
 ffmpeg has made others of them. *First picture* is from the call of the action to the first picture
 decoded, *newest picture* is how old the last one was that the display decoded, *sound* is how much
 of it the display decoded, ahead of its glass, until the picture had moved for {plays:.0f} seconds.
-The times are those of one run on one machine, on which simulated cameras, conversion and displays
+A first picture after more than {soon:.0f} s, or one that is older than {old:.0f} s, is wrong. The times are those of one run on one machine, on which simulated cameras, conversion and displays
 share the processor cores; nobody looked before, and of a camera that was never seen before it must
 first be found out what it sends.
 """
@@ -36,7 +38,7 @@ the same are given what the least of them can show."""
 
 def whole(table: Table, plays: float) -> str:
     """Return the whole document; each pair was watched for ``plays`` seconds."""
-    introduction = _INTRODUCTION.format(plays=plays)
+    introduction = _INTRODUCTION.format(plays=plays, soon=SOON_MS / 1000, old=OLD_MS / 1000)
     return f"{introduction}\n{_displays(table)}\n\n{_conclusion(table)}\n\n{table.markdown()}\n"
 
 
@@ -54,8 +56,9 @@ def _conclusion(table: Table) -> str:
         lines = "\n".join(f"- {line}" for line in table.wrong)
         return f"**{len(table.wrong)} of {len(table.pairs)} pairs are wrong:**\n\n{lines}"
     converted = sum(pair.converted for pair in table.pairs)
+    last = max(pair.ours.first_ms or 0.0 for pair in table.pairs) / 1000
     theirs = sum(pair.theirs.plays for pair in table.pairs)
     return (
-        f"All {len(table.pairs)} pairs play by `mi_camera.cast`, {converted} of them converted;"
-        f" {theirs} play by `camera.play_stream`."
+        f"All {len(table.pairs)} pairs play by `mi_camera.cast`, {converted} of them converted, the"
+        f" first picture after {last:.1f} s at most; {theirs} play by `camera.play_stream`."
     )

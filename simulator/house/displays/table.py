@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 OLD_MS = 10_000.0
 """How old the newest picture on a display may be, a conversion on a busy machine included."""
+SOON_MS = 15_000.0
+"""Until when the first picture must be there, a conversion on a busy machine included."""
 ENOUGH = 15
 """Pictures that make a display count as playing."""
 SOUND = 1.0
@@ -55,6 +57,8 @@ class Showing:
             return f"pictures of {', '.join(map(str, self.foreign))}"
         if not self.plays:
             return self.error or f"{self.pictures} pictures"
+        if self.first_ms is None or self.first_ms > SOON_MS:
+            return f"the first picture after {_seconds(self.first_ms)}"
         if self.unreadable > self.pictures * UNREADABLE:
             return f"{self.unreadable} of {self.pictures} pictures without a readable tag"
         if self.age_ms is None or self.age_ms > OLD_MS:
