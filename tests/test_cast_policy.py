@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from homeassistant.util import dt as dt_util
-from hypothesis import given, strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 import pytest
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
@@ -83,6 +83,7 @@ def test_what_is_damaged_allows_nothing(wrong: dict[str, Any]) -> None:
 
 
 @given(st.dictionaries(st.sampled_from([*DEFAULTS]), ANYTHING))
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_whatever_is_stored_is_read_or_refused(stored: dict[str, Any]) -> None:
     try:
         policy = CastPolicy.parse(stored)
