@@ -130,7 +130,7 @@ async def cast(hass: HomeAssistant, **data: Any) -> list[dict[str, Any]]:
     return response["sessions"]  # type: ignore[return-value]
 
 
-async def until(condition: Any, seconds: float = 5) -> None:
+async def until(condition: Any, seconds: float = 30) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.01)

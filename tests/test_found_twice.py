@@ -21,7 +21,7 @@ from custom_components.mi_camera import known_cameras as module
 from custom_components.mi_camera.camera_config import CONF_ACCOUNT, CONF_DID, CONF_MAC, CameraConfig
 from custom_components.mi_camera.const import DOMAIN, SUBENTRY_ACCOUNT, SUBENTRY_CAMERA
 from custom_components.mi_camera.discovery import Found
-from custom_components.mi_camera.flow_forms import CONF_CAMERAS
+from custom_components.mi_camera.flow_forms import CONF_CAMERAS, camera_data, new_subentry
 from custom_components.mi_camera.gate.camera_gate import Hold
 from custom_components.mi_camera.gate_record import GateRecordError
 from custom_components.mi_camera.gate_store import GateStore
@@ -183,6 +183,33 @@ async def test_the_account_comes_later(
     assert (one.data[CONF_ACCOUNT], one.title) == ("77", "Garden")
     assert kill_switch.holds_of(str(third.spec.did)) == {Hold.QUARANTINE}
     assert kill_switch.record.quarantined[str(third.spec.did)] == "relay of lens 0"
+    assert len(entry.runtime_data.cameras) == 3
+
+
+async def test_one_that_was_added_while_the_account_was_asked_stays_one(
+    hass: HomeAssistant, entry: MiCameraConfigEntry, home: Home, third: SimCamera
+) -> None:
+    list_it(home, third, OTHER_USERNAME)
+    result = await begin(hass, entry, SUBENTRY_ACCOUNT, "account")
+    result = await answer(
+        hass, result, {"username": OTHER_USERNAME, "password": PASSWORD, "region": REGION}
+    )
+    assert result["step_id"] == "cameras"
+    device = CloudDevice.camera(third.spec, third.miio.methods)
+    data = CameraConfig(
+        did=str(third.spec.did),
+        name="Meanwhile",
+        model=device.model,
+        host=third.spec.address,
+        token=third.spec.token.hex(),
+        mac=third.spec.mac,
+        account="77",
+    )
+    assert hass.config_entries.async_add_subentry(entry, new_subentry(camera_data(data)))
+    await settle(hass)
+    result = await answer(hass, result, result["data_schema"]({}))
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    assert stored(entry, third.spec.did).title == "Meanwhile"
     assert len(entry.runtime_data.cameras) == 3
 
 

@@ -138,7 +138,7 @@ def state_of(hass: HomeAssistant, entity_id: str = SPEAKER) -> State:
     return state
 
 
-async def until(condition: Callable[[], bool], seconds: float = 5) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.01)

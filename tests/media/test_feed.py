@@ -69,7 +69,7 @@ def pictures(data: bytes) -> int:
         return sum(1 for _ in container.decode(video=0))
 
 
-async def wait_for(condition: object, seconds: float = 3.0) -> None:
+async def wait_for(condition: object, seconds: float = 30.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():  # type: ignore[operator]
             await asyncio.sleep(0.005)

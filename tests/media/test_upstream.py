@@ -113,7 +113,7 @@ async def house(request: pytest.FixtureRequest) -> AsyncGenerator[House]:
     await house.stop()
 
 
-async def until(condition: Callable[[], object], seconds: float = 5.0) -> None:
+async def until(condition: Callable[[], object], seconds: float = 30.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.01)

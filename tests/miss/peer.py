@@ -180,7 +180,7 @@ class MiniPeer:
             self.send(*self.camera.welcome(self.welcome))
 
 
-async def eventually(condition: object, timeout: float = 2.0) -> None:
+async def eventually(condition: object, timeout: float = 30.0) -> None:
     """Wait until a callable is true."""
     assert callable(condition)
     async with asyncio.timeout(timeout):

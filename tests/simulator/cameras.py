@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     type MakePeer = Callable[..., Awaitable[MissPeer]]
 
 
-async def until(condition: Callable[[], bool], timeout: float = 5.0) -> None:
+async def until(condition: Callable[[], bool], timeout: float = 30.0) -> None:
     async with asyncio.timeout(timeout):
         while not condition():
             await asyncio.sleep(0.01)

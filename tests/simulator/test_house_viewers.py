@@ -76,7 +76,7 @@ async def watching(viewer: HlsViewer | MjpegViewer) -> AsyncGenerator[asyncio.Ta
         await asyncio.wait([task])
 
 
-async def until(condition: Callable[[], bool], seconds: float = 5.0) -> None:
+async def until(condition: Callable[[], bool], seconds: float = 30.0) -> None:
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.02)
