@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from homeassistant.config_entries import SOURCE_REAUTH
 from homeassistant.const import STATE_OFF, STATE_ON, STATE_UNAVAILABLE
@@ -296,3 +296,21 @@ def test_the_limit_lets_calls_through_again_after_a_minute() -> None:
     limit.take(60.0)
     with pytest.raises(TooManyCalls):
         limit.take(60.5)
+
+
+async def test_a_failed_command_by_the_cloud_makes_no_camera_reachable(
+    hass: HomeAssistant, entry: MiCameraConfigEntry, home: Home, clock: Any
+) -> None:
+    porch = camera(entry)
+    await choose(hass, entry, on=True)
+    home.cameras[1].miio.knobs.silent = True
+    await porch.async_refresh()
+    await settle(hass)
+    assert (state(hass, VIA), state(hass, CAMERA)) == ("cloud", "unavailable")
+    home.devices[1].online = lambda: False
+    await refused(porch)
+    await settle(hass)
+    assert (state(hass, CAMERA), porch.permit()) == ("unavailable", None)
+    await porch.async_refresh()
+    await settle(hass)
+    assert (state(hass, CAMERA), porch.permit()) == ("unavailable", None)

@@ -302,6 +302,8 @@ MAC = "02:00:00:00:50:03"
         ({CONF_DID: "7", CONF_MAC: MAC}, {"mac": MAC.replace(":", "").upper()}, True),
         ({CONF_DID: "7", CONF_MAC: MAC, CONF_MODEL: "isa.camera.hlc7"}, {"mac": MAC}, False),
         ({CONF_DID: "7", CONF_MAC: "00:00:00:00:00:00"}, {"mac": "000000000000"}, False),
+        # What is another account's already, a MAC alone does not make this one's.
+        ({CONF_DID: "7", CONF_MAC: MAC, CONF_ACCOUNT: "88"}, {"mac": MAC}, False),
         ({CONF_DID: "7", CONF_MAC: 5}, {"mac": MAC}, False),
         ({CONF_DID: "damaged", CONF_MAC: MAC}, {"mac": MAC}, False),
     ],

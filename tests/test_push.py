@@ -17,6 +17,7 @@ from custom_components.mi_camera.cloud import CameraEvent, EventKind
 from custom_components.mi_camera.device import (
     POWER,
     EventOccurred,
+    MiioEndpoint,
     MiotSpec,
     PropertiesChanged,
     SpecProperty,
@@ -27,7 +28,7 @@ from custom_components.mi_camera.diagnostics import async_get_config_entry_diagn
 from custom_components.mi_camera.kill_switch import DATA_KILL_SWITCH
 from simulator.camera.rpc import RpcError
 
-from .conftest import set_up, settle
+from .conftest import image_soon, set_up, settle
 from .home import Home, spec
 
 if TYPE_CHECKING:
@@ -302,3 +303,33 @@ def test_only_what_the_model_has_is_taken() -> None:
     assert taken(False) == {POWER: False, "a:same": False}
     assert taken(7) == {"a:same": 7}
     assert taken("on") == {"a:same": "on"}
+
+
+async def test_a_camera_that_is_removed_shows_nothing_while_it_is_told_so(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    home: Home,
+    porch: CameraCoordinator,
+    push: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert await image_soon(hass, "camera.porch")
+    assert porch.link.clients
+    entered, request = asyncio.Event(), MiioEndpoint.request
+    home.cameras[1].miio.knobs.silent = True
+
+    async def noted(
+        self: MiioEndpoint, host: str, token: bytes, method: str, *a: Any, **k: Any
+    ) -> Any:
+        if method == "miIO.unsub":
+            assert not porch.link.clients
+            entered.set()
+        return await request(self, host, token, method, *a, **k)
+
+    monkeypatch.setattr(MiioEndpoint, "request", noted)
+    hass.config_entries.async_remove_subentry(entry, porch.subentry_id)
+    async with asyncio.timeout(30):
+        await entered.wait()
+    await hass.data[DATA_KILL_SWITCH].async_engage()
+    home.cameras[1].miio.knobs.silent = False
+    await settle(hass)

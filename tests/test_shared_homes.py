@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from homeassistant.config_entries import ConfigSubentry
@@ -14,9 +15,14 @@ import pytest
 from custom_components.mi_camera import new_cameras
 from custom_components.mi_camera.camera_config import CameraConfig
 from custom_components.mi_camera.cloud import CloudApiError, CloudUnavailable
+from custom_components.mi_camera.cloud.device_calls import DeviceCalls
+from custom_components.mi_camera.cloud.devices import CloudDevice as Listed
+from custom_components.mi_camera.cloud.homes import Listing
 from custom_components.mi_camera.const import DOMAIN, SUBENTRY_ACCOUNT, SUBENTRY_CAMERA
 from custom_components.mi_camera.flow_forms import CONF_CAMERAS
 from custom_components.mi_camera.gate.camera_gate import Hold
+from custom_components.mi_camera.kill_switch import DATA_KILL_SWITCH
+from custom_components.mi_camera.sign_in import async_list_cameras
 from simulator.camera import SimCamera
 from simulator.cloud import CloudDevice
 
@@ -164,10 +170,10 @@ async def test_an_account_removed_while_another_is_asked_is_asked_nothing(
     await settle(hass)
     ask, asked = new_cameras.async_list_cameras, 0
 
-    async def removed(account: Any, regions: Any) -> Any:
+    async def removed(account: Any, *asked_for: Any) -> Any:
         nonlocal asked
         asked += 1
-        found = await ask(account, regions)
+        found = await ask(account, *asked_for)
         hass.config_entries.async_remove_subentry(entry, second.subentry_id)
         return found
 
@@ -318,3 +324,71 @@ async def test_nothing_is_asked_about_a_hidden_camera(
     await hub.kill_switch.async_engage()
     assert not await hub.new_cameras.async_look()
     assert home.cloud.requests_by_path[VENDOR] == asked
+
+
+async def test_one_that_is_listed_again_comes_back_though_a_list_is_incomplete(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    home: Home,
+    garden: CameraCoordinator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    look = entry.runtime_data.new_cameras.async_look
+    home.cloud.homes.unshare(OTHER_USERNAME, USERNAME)
+    assert await look()
+    assert garden.gate.holds == {Hold.UNLISTED}
+    home.cloud.homes.share_device(OTHER_USERNAME, garden.config.did, USERNAME)
+    listed = new_cameras.async_listed
+
+    async def part(*args: Any, **more: Any) -> Any:
+        answer = await listed(*args, **more)
+        answer.complete = False
+        return answer
+
+    monkeypatch.setattr(new_cameras, "async_listed", part)
+    await look()
+    assert not garden.gate.holds
+
+
+async def test_the_switch_ends_a_search_between_two_pages(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    home: Home,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    call, switch = DeviceCalls._call, hass.data[DATA_KILL_SWITCH]
+
+    async def then_off(self: DeviceCalls, path: str, *args: Any, **more: Any) -> Any:
+        answer = await call(self, path, *args, **more)
+        if path == "/v2/home/device_list_page":
+            await switch.async_engage()
+        return answer
+
+    monkeypatch.setattr(DeviceCalls, "_call", then_off)
+    asked = home.cloud.requests_by_path["/v2/homeroom/gethome_merged"]
+    assert not await entry.runtime_data.new_cameras.async_look()
+    assert home.cloud.requests_by_path["/v2/homeroom/gethome_merged"] == asked
+
+
+async def test_what_two_regions_list_with_different_tokens_is_left_out() -> None:
+    def listing(region: str, token: bytes) -> Listing:
+        device = Listed(
+            "5000000003", "chuangmi.camera.ipc019", "x", None, "10.0.0.7", token, True, region
+        )
+        return Listing((device,), True)
+
+    lists = {"cn": listing("cn", b"e" * 16), "de": listing("de", b"o" * 16)}
+
+    def at(region: str) -> Any:
+        async def devices(_: Any) -> Listing:
+            return lists[region]
+
+        return SimpleNamespace(devices=devices)
+
+    account: Any = SimpleNamespace(at=at)
+    found = await async_list_cameras(account, ("cn", "de"))
+    assert (found.cameras, found.complete) == ((), False)
+    lists["de"] = listing("de", b"e" * 16)
+    found = await async_list_cameras(account, ("cn", "de"))
+    assert [one.region for one in found.cameras] == ["cn"]
+    assert found.complete

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from homeassistant.const import STATE_OFF, STATE_ON, STATE_UNKNOWN
@@ -60,9 +62,8 @@ async def test_the_cloud_is_asked_when_it_is_due_and_allowed(
     hass: HomeAssistant, ready: HomeAssistant, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(update.FirmwareUpdate, "_attr_entity_registry_enabled_default", True)
+    monkeypatch.setattr(update, "LOOK", timedelta(seconds=0.05))
     entry = await set_up(ready)
-    did = str(home.cameras[0].spec.did)
-    (coordinator,) = [one for one in entry.runtime_data.cameras.values() if one.config.did == did]
     entity = hass.data["update"].get_entity(KITCHEN)
     await settle(hass)
     assert hass.states.is_state(KITCHEN, STATE_UNKNOWN)
@@ -71,8 +72,7 @@ async def test_the_cloud_is_asked_when_it_is_due_and_allowed(
     kill_switch = hass.data[DATA_KILL_SWITCH]
     await kill_switch.async_engage()
     entity._due = 0.0
-    coordinator.async_update_listeners()
-    await settle(hass)
+    await asyncio.sleep(0.3)
     assert home.cloud.requests_by_path[PATH] == 0
     await kill_switch.async_release()
     await until(lambda: hass.states.is_state(KITCHEN, STATE_OFF), LONG)
@@ -82,12 +82,10 @@ async def test_the_cloud_is_asked_when_it_is_due_and_allowed(
     assert state.attributes["supported_features"] == update.UpdateEntityFeature.RELEASE_NOTES
     # Once a day.
     asked = home.cloud.requests_by_path[PATH]
-    coordinator.async_update_listeners()
-    await settle(hass)
+    await asyncio.sleep(0.3)
     assert home.cloud.requests_by_path[PATH] == asked
     home.devices[0].firmware = "4.4.0_0007"
     entity._due = 0.0
-    coordinator.async_update_listeners()
     await until(lambda: hass.states.is_state(KITCHEN, STATE_ON), LONG)
     state = hass.states.get(KITCHEN)
     assert state is not None

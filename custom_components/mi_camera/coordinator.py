@@ -139,11 +139,12 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
     async def async_stop(self) -> None:
         """Stop polling and end the feeds; nothing of this camera is shown any more."""
         self._stopped = True
+        # Pictures end before anything is waited for, and as long as they come the gate ends them.
+        self.hub.relay.cut_camera(self.config.did)
+        self.cut()
         self._unlisten()
         await self.push.async_stop()
         await self.async_shutdown()
-        self.hub.relay.cut_camera(self.config.did)
-        self.cut()
         self.polling.async_follow()
         await self.relocation.async_stop()
         for lens in self.lenses:
@@ -299,7 +300,7 @@ class CameraCoordinator(DataUpdateCoordinator[CameraStatus]):
         One that only the cloud reaches is not: no picture comes that way.
         """
         return self.gate.is_open and (
-            (self.answers and self.control.via is not Via.CLOUD)
+            (self.answers and self.control.via is Via.LOCAL)
             or self.model.wake is not None
             or any(lens.live for lens in self.lenses)
         )

@@ -81,6 +81,9 @@ def is_same_camera(stored: ConfigSubentry, camera: CameraConfig) -> bool:
     token = str(data.get(CONF_TOKEN, "")).lower()
     if is_same_did(camera.did, int(did)) and token == camera.token.lower():
         return True
+    if data.get(CONF_ACCOUNT) is not None:
+        # Its did is an account's: a MAC that another list names proves nothing.
+        return False
     mac = _mac(data.get(CONF_MAC))
     return mac is not None and mac == _mac(camera.mac) and data.get(CONF_MODEL) == camera.model
 

@@ -15,6 +15,7 @@ from homeassistant.config_entries import (
 from homeassistant.core import callback
 from homeassistant.helpers import discovery_flow
 
+from .cloud import NotAllowed
 from .const import DOMAIN, LOGGER, SUBENTRY_CAMERA
 from .discovery import Found
 from .flow_forms import usable
@@ -88,7 +89,10 @@ async def async_listed(
         user_id = str(subentry.unique_id)
         regions = hub.endpoints.regions if everywhere else _regions(hub, user_id, account)
         try:
-            found = await async_list_cameras(account, regions)
+            found = await async_list_cameras(account, regions, allowed)
+        except NotAllowed:
+            listed.complete = False
+            break
         except FormError as err:
             # The cameras of other accounts can be added all the same.
             listed.problem, listed.complete = err.key, False
@@ -164,6 +168,7 @@ class NewCameras:
                 ConfigFlowContext(source=SOURCE_INTEGRATION_DISCOVERY),
                 found.as_dict(),
             )
+        self.unlisted.async_take_back(listed.owners)
         if listed.complete:
             await self.unlisted.async_check(listed.owners, listed.accounts, lambda: permit.valid)
         return listed.problem is None

@@ -18,6 +18,7 @@ from .cloud import (
     CloudUnavailable,
     InvalidCredentials,
     Listing,
+    NotAllowed,
     QrCodeExpired,
     SessionExpired,
     SignIn,
@@ -94,25 +95,39 @@ async def async_find_cameras(
     return account.session or session, found
 
 
-async def async_list_cameras(account: XiaomiAccount, regions: Sequence[str]) -> FoundCameras:
+async def async_list_cameras(
+    account: XiaomiAccount, regions: Sequence[str], allowed: Callable[[], bool] = lambda: True
+) -> FoundCameras:
     """List the cameras of an account that is signed in, in these regions.
 
-    One region that is away hides no other. Regions without cameras are not in the answer.
+    One region that is away hides no other. Regions without cameras are not in the answer; nor
+    is a did that two regions list with different tokens, as one of them is not the camera's.
+    `allowed` is asked before each request.
 
     Raises:
         FormError: what the user can do something about.
+        NotAllowed: no request is allowed any more.
     """
 
     async def ask(region: str) -> Listing | CloudError:
         try:
-            return await account.at(region).devices()
+            return await account.at(region).devices(allowed)
         except CloudError as err:
             return err
 
     found: dict[str, tuple[CloudDevice, ...]] = {}
-    dids: set[str] = set()
     complete, failed = True, None
     answers = await asyncio.gather(*map(ask, regions))
+    tokens: dict[str, set[bytes | None]] = {}
+    for answer in answers:
+        if isinstance(answer, NotAllowed):
+            raise answer
+        for one in () if isinstance(answer, CloudError) else answer.devices:
+            tokens.setdefault(one.did, set()).add(one.token)
+    if doubtful := {did for did, known in tokens.items() if len(known) > 1}:
+        LOGGER.warning("Regions list different cameras under one id; left out: %s", len(doubtful))
+        complete = False
+    dids = set(doubtful)
     for region, answer in zip(regions, answers, strict=True):
         if isinstance(answer, CloudError):
             complete, failed = False, answer

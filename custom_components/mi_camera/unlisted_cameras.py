@@ -37,6 +37,13 @@ class UnlistedCameras:
         """Miss none."""
         self._hub = hub
 
+    @callback
+    def async_take_back(self, listed: Collection[str]) -> None:
+        """Let go of the cameras that a list names, be it complete or not."""
+        for coordinator in tuple(self._hub.cameras.values()):
+            if coordinator.config.did in listed:
+                self._take_back(coordinator)
+
     async def async_check(
         self, listed: Collection[str], accounts: Collection[str], allowed: Callable[[], bool]
     ) -> None:
@@ -47,9 +54,11 @@ class UnlistedCameras:
         """
         for coordinator in tuple(self._hub.cameras.values()):
             did, account = coordinator.config.did, coordinator.config.account
-            if did in listed:
-                self._take_back(coordinator)
-            elif account in accounts and await self._is_refused(coordinator, allowed):
+            if (
+                did not in listed
+                and account in accounts
+                and await self._is_refused(coordinator, allowed)
+            ):
                 self._hold(coordinator)
 
     async def _is_refused(

@@ -5,12 +5,14 @@ It is for looking only: the Mi Home app, which warns of what can go wrong, insta
 
 from __future__ import annotations
 
+from datetime import timedelta
 import random
 from typing import TYPE_CHECKING, Final, override
 
 from homeassistant.components.update import UpdateDeviceClass, UpdateEntity, UpdateEntityFeature
 from homeassistant.const import EntityCategory
 from homeassistant.core import callback
+from homeassistant.helpers.event import async_track_time_interval
 
 from .cloud import CloudError, NotAllowed
 from .const import LOGGER
@@ -18,6 +20,8 @@ from .entity import MiCameraEntity
 from .media import clock
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from homeassistant.core import HomeAssistant
     from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
@@ -34,6 +38,7 @@ EVERY: Final = 24 * 3600.0
 """Seconds between two requests."""
 AGAIN: Final = 3600.0
 """Seconds until the next one after one in vain."""
+LOOK: Final = timedelta(minutes=1)
 
 
 async def async_setup_entry(
@@ -96,16 +101,20 @@ class FirmwareUpdate(MiCameraEntity, UpdateEntity):
         """Return what the cloud says has changed."""
         return self._check.notes or None if self._check is not None else None
 
-    @callback
     @override
-    def _handle_coordinator_update(self) -> None:
-        """Ask the cloud when it is time, which no other timer is needed for."""
+    async def async_added_to_hass(self) -> None:
+        """Look now and then whether it is time: a camera that says nothing new wakes nobody."""
+        await super().async_added_to_hass()
+        self.async_on_remove(async_track_time_interval(self.hass, self._async_look, LOOK))
+
+    @callback
+    def _async_look(self, _: datetime) -> None:
+        """Ask the cloud when it is time."""
         permit = self.coordinator.gate.permit()
         if permit is not None and not self._asking and clock.now() >= self._due:
             self._asking = True
             self._due = clock.now() + AGAIN
             self.hub.events.async_run(self._ask(permit), self.coordinator.config.did)
-        super()._handle_coordinator_update()
 
     async def _ask(self, permit: Permit) -> None:
         config, events = self.coordinator.config, self.hub.events

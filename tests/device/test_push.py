@@ -326,3 +326,31 @@ async def test_whoever_does_not_listen_any_more_is_told_nothing(subscribed: Subs
     push.event(5, 2)
     await subscribed.until(lambda: endpoint.counters.unexpected > unexpected)
     assert subscribed.told == [EventOccurred(5, 1)]
+
+
+async def test_a_hello_does_not_set_the_clock_that_pushes_go_by(subscribed: Subscribed) -> None:
+    """Anybody can say hello; what was recorded in an uptime before must stay old."""
+    server, endpoint = subscribed.server, subscribed.endpoint
+    old = server.stamp + 36_000
+    recorded = TokenCipher(TOKEN).seal(LOW_DID, old, json.dumps(changed(9)).encode())
+    endpoint.received(recorded, ("127.0.44.91", PORT))
+    assert subscribed.told == []
+    server.knobs.silent = True
+    asking = asyncio.create_task(
+        endpoint.hello("127.0.44.91", allowed=ungated, packet=push_hello(SUBSCRIBER))
+    )
+    await asyncio.sleep(0.05)
+    endpoint.received(hello_reply(LOW_DID, old), ("127.0.44.91", PORT))
+    await asking
+    endpoint.received(recorded, ("127.0.44.91", PORT))
+    assert subscribed.told == []
+
+
+def test_what_was_too_much_is_told_when_it_is_repeated() -> None:
+    inbox = PushInbox()
+    for one in range(25):
+        inbox.take(changed(one), stamp=0, clock=0, now=0.5)
+    assert inbox.counters.told == 20
+    answer, push = inbox.take(changed(24), stamp=1, clock=1, now=2.0)
+    assert answer is not None
+    assert push is not None

@@ -76,11 +76,12 @@ class DeviceCalls(ABC):
 
         return await self._with_session(ask, transport)
 
-    async def devices(self) -> Listing:
-        """Every device the account may see in this region."""
+    async def devices(self, allowed: Callable[[], bool] = lambda: True) -> Listing:
+        """Every device the account may see in this region; `allowed` is asked before each page."""
+        requests = self._requests.while_allowed(allowed)
 
         async def ask(path: str, data: Mapping[str, JsonValue]) -> JsonValue:
-            return await self._call(path, data, self._requests, limit=LARGE)
+            return await self._call(path, data, requests, limit=LARGE)
 
         return (await list_devices(ask, self._user_id)).in_region(self.region)
 

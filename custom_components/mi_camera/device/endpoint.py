@@ -82,6 +82,8 @@ class _Peer:
     hello: Hello | None = None
     offset: float = 0.0
     """Device stamp minus loop time, in seconds."""
+    sealed: float | None = None
+    """The same as of the last opened reply: anybody can say hello."""
     heard: float = 0.0
     """Loop time of the last hello or opened reply."""
     users: int = 0
@@ -385,8 +387,10 @@ class MiioEndpoint:
     def _received_push(
         self, peer: _Peer, push: PushPort, stamp: int, payload: dict[str, JsonValue]
     ) -> None:
+        if peer.sealed is None:
+            return
         now = asyncio.get_running_loop().time()
-        clock = now + peer.offset
+        clock = now + peer.sealed
         answer = push.take(payload, stamp=stamp, clock=clock, now=now)
         if answer is not None and self._transport is not None:
             packet = self._opened().seal(push.token, push.did & 0xFFFFFFFF, int(clock), answer)
@@ -399,6 +403,7 @@ class MiioEndpoint:
             self.counters.unexpected += 1
             return
         self._heard(peer, stamp)
+        peer.sealed = peer.offset
         pending.reply.set_result(payload)
 
     def _heard(self, peer: _Peer, stamp: int) -> None:

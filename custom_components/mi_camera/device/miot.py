@@ -29,6 +29,7 @@ type Call = Callable[[str, JsonValue], Awaitable[JsonValue]]
 MAX_ITEMS: Final = 10
 """Items in one call: replies have to fit a datagram of about 1 KB."""
 MAX_TEXT: Final = 256
+MAX_INTEGER: Final = (1 << 64) - 1
 MAX_OUTPUTS: Final = 32
 NO_SUCH: Final = -4003
 ABSENT_CODES: Final = frozenset({-4001, -4002, NO_SUCH})
@@ -127,7 +128,9 @@ def _code(item: dict[str, JsonValue]) -> int:
 def scalar(value: JsonValue) -> Scalar | None:
     """Return a property's value, None for what can be none."""
     match value:
-        case bool() | int():
+        case bool():
+            return value
+        case int() if -MAX_INTEGER <= value <= MAX_INTEGER:
             return value
         case float() if math.isfinite(value):
             return value

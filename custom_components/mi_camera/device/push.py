@@ -141,6 +141,7 @@ class PushInbox:
         if not (self._repeated if known else self._new).admits(now):
             counters.flood += 1
             return None, None
+        self._met.setdefault(ident, now)
         if known:
             counters.again += 1
             return answer, None
@@ -153,10 +154,7 @@ class PushInbox:
             if now - oldest < REMEMBERED and len(self._met) < MAX_REMEMBERED:
                 break
             self._met.popitem(last=False)
-        if ident in self._met:
-            return True
-        self._met[ident] = now
-        return False
+        return ident in self._met
 
 
 def _value(item: JsonValue) -> tuple[PropertyId, Scalar] | None:
