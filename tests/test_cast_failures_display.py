@@ -20,7 +20,7 @@ import pychromecast.socket_client
 import pytest
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from custom_components.mi_camera.casts import load as cast_load
+from custom_components.mi_camera.casts import load as cast_load, pause
 from custom_components.mi_camera.casts.news import CastEventType
 from custom_components.mi_camera.const import DOMAIN
 from simulator.display import CastDisplay
@@ -228,3 +228,20 @@ async def words_of(hass: HomeAssistant, event: CastEvent) -> str:
     assert event.reason is not None
     why = words[f"{path}.reason.state.{event.reason}"]
     return f"none, the action has answered. *Casts* tells: {kind}, {why}"
+
+
+async def test_a_display_that_is_paused_does_not_keep_the_picture(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    display: CastDisplay,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(pause, "HELD", 0.5)
+    await keep_live(entry)
+    await cast(hass)
+    await until(lambda: display.screen.total > 0)
+    await hass.services.async_call(
+        "media_player", "media_pause", {"entity_id": HALL}, blocking=True
+    )
+    await until(lambda: not entry.runtime_data.casts.sessions)
+    await until(lambda: display.state()["state"] == "IDLE")

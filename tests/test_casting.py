@@ -28,7 +28,7 @@ import pytest
 from pytest_homeassistant_custom_component.common import MockEntityPlatform, async_fire_time_changed
 import voluptuous as vol
 
-from custom_components.mi_camera.casts import load as cast_load, sessions as casting
+from custom_components.mi_camera.casts import load as cast_load, pause, sessions as casting
 from custom_components.mi_camera.casts.source import CastAddresses, SessionHls
 from custom_components.mi_camera.casts.view import DATA_CAST_ADDRESSES
 from custom_components.mi_camera.const import DOMAIN
@@ -466,3 +466,23 @@ async def test_a_segment_on_its_way_keeps_nothing_of_a_detached_stream(
     started = set(get_scheduled_timer_handles(hass.loop)) - before
     assert not [handle for handle in started if not handle.cancelled()]
     await async_end(stream)
+
+
+async def test_a_picture_that_is_paused_at_the_display_does_not_stay(
+    hass: HomeAssistant,
+    entry: MiCameraConfigEntry,
+    players: list[Player],
+) -> None:
+    hall, den = players
+    await cast(hass, media_player=[HALL, DEN])
+    hall._attr_state = den._attr_state = MediaPlayerState.PAUSED
+    hall.async_write_ha_state()
+    den.async_write_ha_state()
+    # One goes on by itself.
+    den._attr_state = MediaPlayerState.PLAYING
+    den.async_write_ha_state()
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=pause.HELD + 1))
+    await until(lambda: hall.stops == 1)
+    (session,) = entry.runtime_data.casts.sessions
+    assert session.player == DEN
+    assert den.stops == 0

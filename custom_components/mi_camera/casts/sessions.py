@@ -20,6 +20,7 @@ from .clock import CastClock
 from .foreign import ForeignCasts
 from .load import async_load
 from .news import CastEventType, CastNews
+from .pause import PauseWatch
 from .players import CastPlayers
 from .session import CastSession, CastState, EndReason, left_for
 from .view import DATA_CAST_ADDRESSES
@@ -198,11 +199,16 @@ class CastSessions:
     def _watch(self, session: CastSession, duration: timedelta | None) -> None:
         """End the session with its time, its camera, or when the player leaves it."""
         session.state = CastState.PLAYING
+        pause = PauseWatch(self._hass, lambda: self._end_soon(session, EndReason.STOPPED))
+        session.undo.append(pause.async_stop)
 
         @callback
         def player_changed(event: Event[EventStateChangedData]) -> None:
-            if (reason := left_for(event.data["new_state"], session.token)) is not None:
+            state = event.data["new_state"]
+            if (reason := left_for(state, session.token)) is not None:
                 self._end_soon(session, reason)
+            else:
+                pause.async_follow(state)
 
         @callback
         def camera_changed() -> None:
