@@ -382,8 +382,8 @@ async def test_an_account_that_is_removed_meanwhile_owns_nothing(
     ask = new_cameras.async_list_cameras
     (account,) = entry.get_subentries_of_type(SUBENTRY_ACCOUNT)
 
-    async def removed(one: Any, regions: Any) -> Any:
-        cameras = await ask(one, regions)
+    async def removed(*asked_for: Any) -> Any:
+        cameras = await ask(*asked_for)
         hass.config_entries.async_remove_subentry(entry, account.subentry_id)
         return cameras
 
@@ -799,10 +799,10 @@ async def test_switched_off_while_the_account_is_asked(
     hub.accounts["again"] = next(iter(hub.accounts.values()))
     ask, asked = new_cameras.async_list_cameras, 0
 
-    async def off(account: Any, regions: Any) -> Any:
+    async def off(*asked_for: Any) -> Any:
         nonlocal asked
         asked += 1
-        cameras = await ask(account, regions)
+        cameras = await ask(*asked_for)
         await hass.services.async_call(DOMAIN, "disable_all", blocking=True)
         return cameras
 
